@@ -1,0 +1,1 @@
+"""Who, and may they: pure functions of a request."""

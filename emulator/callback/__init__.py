@@ -1,0 +1,1 @@
+"""Telling somebody: the upload callback. Knows nothing of requests or disks."""

@@ -1,0 +1,143 @@
+"""Configuration: one frozen struct a section, read from YAML, environment and flags, and checked in one place.
+
+Flags beat environment (`OSS_EMULATOR_<SECTION>_<KEY>`) beat the file beat the defaults below. Parts of the emulator
+receive their own section, never the whole tree; no other module reads the environment.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from emulator.model import Acl
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. The message is one line and names the key by its dotted path, or the flag."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the configuration; an unknown key in it is an error."""
+
+
+class Server(Section, frozen=True):
+    """Where the emulator listens and by which names it is known.
+
+    `host` `localhost` means 127.0.0.1 and, where the machine has it, ::1. `port` 0 takes a free one. `service_names`
+    are further hosts whose sub-domains are buckets; `cnames` maps a host to its bucket. `public_endpoint` overrides
+    the addresses given in ListBuckets and GetBucketInfo. `trust_forwarded` believes X-Forwarded-Proto and -Host.
+    """
+
+    host: str = "localhost"
+    port: int = 8280
+    public_endpoint: str = ""
+    service_names: tuple[str, ...] = ()
+    cnames: dict[str, str] = {}
+    trust_forwarded: bool = False
+    stop_timeout_seconds: float = 10
+    idle_timeout_seconds: float = 60
+
+
+class Storage(Section, frozen=True):
+    """Where the objects lie and what they survive.
+
+    `durability` `process` survives a killed process, `power` a power cut (files, folders and commits are fsynced).
+    `ephemeral` keeps everything in a temporary folder that goes with the process. `tree` shows objects as files under
+    `buckets/`.
+    """
+
+    data_dir: Path = Path("oss-data")
+    ephemeral: bool = False
+    durability: Literal["process", "power"] = "process"
+    tree: bool = True
+
+
+class AccessKey(Section, frozen=True):
+    """A key pair; with `token` (and, if it ends, `expires`) a temporary STS credential."""
+
+    id: str
+    secret: str
+    token: str = ""
+    expires: datetime | None = None
+
+
+class Auth(Section, frozen=True):
+    """Who may come in.
+
+    `mode` `off` makes every request the owner's. `region` is the bucket's region in V4 signatures; `any` accepts all.
+    `signatures` are the versions taken. `anonymous_list` lets anonymous clients list public buckets.
+    """
+
+    mode: Literal["verify", "off"] = "verify"
+    keys: tuple[AccessKey, ...] = (AccessKey(id="emulator", secret="emulator-secret"),)
+    region: str = "cn-hangzhou"
+    signatures: tuple[Literal["v1", "v2", "v4"], ...] = ("v1", "v2", "v4")
+    account_id: str = "1234567890123456"
+    anonymous_list: bool = False
+
+
+class ConfiguredBucket(Section, frozen=True):
+    """A bucket that exists from the start."""
+
+    name: str
+    acl: Acl = Acl.PRIVATE
+
+
+class Callback(Section, frozen=True):
+    """How application servers are called back.
+
+    `forbid_private_addresses` and `tls_verify` follow the profile where they are `null`. `tls_verify` is a switch or
+    the path of a CA file. `public_key_url` goes out in `x-oss-pub-key-url`; empty means the emulator's own endpoint.
+    `private_key_file` is a PEM to sign with; empty means one made at first start. `empty_url` `skip` takes an empty
+    callbackUrl as "no callback". `host_includes_port` sends a port that is not the default in the Host header.
+    """
+
+    timeout_seconds: float = 5
+    forbid_private_addresses: bool | None = None
+    tls_verify: bool | str | None = None
+    public_key_url: str = ""
+    private_key_file: str = ""
+    max_response_bytes: int = 1_048_576
+    empty_url: Literal["error", "skip"] = "error"
+    host_includes_port: bool = True
+
+
+class Limits(Section, frozen=True):
+    """Bounds. `records` callback records are kept, each body in them to `record_body_bytes`."""
+
+    max_object_bytes: int = 5 * 1024**3
+    records: int = 1000
+    record_body_bytes: int = 65_536
+
+
+class Log(Section, frozen=True):
+    """What is written to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Control(Section, frozen=True):
+    """The emulator's own endpoints. `token` is asked for from clients that are not on this machine."""
+
+    token: str = ""
+
+
+class Config(Section, frozen=True):
+    """The whole configuration. `profile` `dev` relaxes what makes local work impossible, `real` relaxes nothing."""
+
+    profile: Literal["dev", "real"] = "dev"
+    server: Server = Server()
+    storage: Storage = Storage()
+    auth: Auth = Auth()
+    buckets: tuple[str | ConfiguredBucket, ...] = ("examplebucket",)
+    callback: Callback = Callback()
+    limits: Limits = Limits()
+    log: Log = Log()
+    control: Control = Control()
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether every strict reading of OSS's rules is on."""
+        return self.profile == "real"

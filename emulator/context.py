@@ -1,0 +1,18 @@
+"""Context: all that an operation sees of the emulator beside the request itself."""
+
+import msgspec
+
+from emulator.callback.engine import CallbackEngine
+from emulator.clock import Clock, Ids
+from emulator.config import Config
+from emulator.storage.store import Store
+
+
+class Context(msgspec.Struct, frozen=True):
+    """The parts that an operation may use. One for the life of the emulator."""
+
+    config: Config
+    clock: Clock
+    ids: Ids
+    store: Store
+    callbacks: CallbackEngine

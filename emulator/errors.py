@@ -1,0 +1,367 @@
+"""Every error OSS can answer with: a class a Code, named as the wire spells it.
+
+Raise them where the fact is known; `emulator.app` alone catches them and `emulator.wire.response` turns them into XML.
+
+    raise NoSuchKey(Key=key)
+    raise InvalidArgument("no such bucket access control exists", ec="0015-00000204", ArgumentName="x-oss-acl", ...)
+
+An EC is one of OSS's fine-grained codes; Alibaba Cloud says that they may change, so nothing here branches on them.
+
+Source: "Error responses" and the EC pages of the OSS documentation.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class OssError(Exception):
+    """A refusal that the client is told about.
+
+    `status` is the HTTP status, `code` the wire's Code, `message` the wire's Message, `ec` the fine-grained code or
+    `None` where it is not known. `elements` are the extra XML elements, in order. `headers` go out with the answer.
+    `hint` is for the developer: what was received, what was expected, what to change; it never changes the wire text.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "OssError"
+    message: str = ""
+    ec: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.__dict__.get("code", cls.__name__)
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        ec: str | None = None,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+        **elements: object,
+    ) -> None:
+        if message is not None:
+            self.message = message
+        if ec is not None:
+            self.ec = ec
+        self.hint = hint
+        self.headers: Mapping[str, str] = headers or {}
+        self.elements: dict[str, str] = {name: str(value) for name, value in elements.items()}
+        super().__init__(self.message)
+
+
+# --- Names, arguments, bodies ---------------------------------------------------------------------------------------
+
+
+class InvalidBucketName(OssError):
+    """The bucket's name breaks the rule of 3 to 63 lower-case letters, digits and hyphens. Extra: BucketName."""
+
+    message = "The specified bucket is not valid."
+    ec = "0015-00000001"
+
+
+class InvalidObjectName(OssError):
+    """The key is empty, too long, not UTF-8, or begins with a slash or a backslash."""
+
+    message = "The specified object is not valid."
+    ec = "0016-00000002"
+
+
+class InvalidArgument(OssError):
+    """A parameter, header or field has a value that OSS does not take. Extra: ArgumentName, ArgumentValue."""
+
+    message = "Invalid Argument."
+
+
+class MissingArgument(OssError):
+    """A parameter that the operation needs is absent."""
+
+    message = "Missing Some Required Arguments."
+    ec = "0016-00000502"
+
+
+class InvalidRequest(OssError):
+    """The request asks for a combination that OSS does not serve."""
+
+    message = "Invalid Request."
+
+
+class BadRequest(OssError):
+    """The request could not be read as HTTP, or a preflight lacks what it must say."""
+
+    message = "Bad Request."
+
+
+class HeaderNotImplemented(OssError):
+    """A header asks for something that this operation cannot do. Extra: Header."""
+
+    code = "NotImplemented"
+    message = "A header you provided implies functionality that is not implemented."
+
+
+class MalformedXML(OssError):
+    """The body is not the document that the operation wants. Extra: ErrorDetail."""
+
+    message = "The XML you provided was not well-formed or did not validate against our published schema."
+
+
+class UserKeyMustBeSpecified(OssError):
+    """An entry of DeleteMultipleObjects has no key."""
+
+    message = "User key must be specified."
+    ec = "0016-00000613"
+
+
+class InvalidDigest(OssError):
+    """Content-MD5 is malformed or does not fit the body. Extra: Content-MD5."""
+
+    message = "The Content-MD5 you specified was invalid."
+    ec = "0017-00000503"
+
+
+class InvalidCRC64(OssError):
+    """x-oss-hash-crc64ecma of the request does not fit the body."""
+
+    message = "The x-oss-hash-crc64ecma you specified does not match what we calculated."
+
+
+class MissingContentLength(OssError):
+    """An upload says neither how long its body is nor that it is chunked."""
+
+    status = 411
+    message = "You must provide the Content-Length HTTP header."
+
+
+class IncompleteBody(OssError):
+    """The client closed before it had sent the whole body."""
+
+    message = "You did not provide the number of bytes specified by the Content-Length HTTP header."
+
+
+class RequestTimeout(OssError):
+    """The body stalled for longer than `server.idle_timeout_seconds`."""
+
+    message = (
+        "Your socket connection to the server was not read from or written to within the timeout period. "
+        "Idle connections will be closed."
+    )
+
+
+class EntityTooLarge(OssError):
+    """The body is longer than the operation takes."""
+
+    message = "Your proposed upload exceeds the maximum allowed size."
+
+
+class EntityTooSmall(OssError):
+    """The body, or a part that is not the last, is shorter than the operation takes."""
+
+    message = "Your proposed upload smaller than the minimum allowed size."
+
+
+class InvalidEncryptionAlgorithmError(OssError):
+    """The server-side encryption asked for is not one that OSS knows."""
+
+    message = "The Encryption request you specified is not valid. Supported value: AES256/SM4/KMS."
+
+
+class InvalidDataEncryptionAlgorithmError(OssError):
+    """The data encryption asked for beside KMS is not one that OSS knows."""
+
+    message = "The KMS Data Encryption request you specified is not valid. Supported value:SM4"
+
+
+class InvalidTag(OssError):
+    """A tag's key or value breaks the rules, or there are too many tags."""
+
+    message = "The TagKey you have provided is invalid."
+    ec = "0010-00000209"
+
+
+class InvalidLocationConstraint(OssError):
+    """PutBucket names a region that does not exist here."""
+
+    message = "The specified location-constraint is not valid"
+
+
+# --- Access ---------------------------------------------------------------------------------------------------------
+
+
+class AccessDenied(OssError):
+    """Whoever this is may not do that; the message says why."""
+
+    status = 403
+    message = "You have no right to access this object because of bucket acl."
+    ec = "0003-00000001"
+
+
+class InvalidAccessKeyId(OssError):
+    """Nobody has this access key id. Extra: OSSAccessKeyId."""
+
+    status = 403
+    message = "The OSS Access Key Id you provided does not exist in our records."
+    ec = "0002-00000902"
+
+
+class SignatureDoesNotMatch(OssError):
+    """The request was signed with another secret, or changed on its way. Extra: what we signed ourselves."""
+
+    status = 403
+    message = (
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method."
+    )
+    ec = "0002-00000040"
+
+
+class RequestTimeTooSkewed(OssError):
+    """The clocks differ by more than a quarter of an hour. Extra: the limit and both times."""
+
+    status = 403
+    message = "The difference between the request time and the current time is too large."
+    ec = "0002-00000504"
+
+
+class SecurityTokenExpired(OssError):
+    """The STS token's time is over. Extra: SecurityToken."""
+
+    status = 403
+    message = "The security token you provided has expired."
+    ec = "0002-00000007"
+
+
+class InvalidSecurityToken(OssError):
+    """Nobody issued this STS token."""
+
+    status = 403
+    message = "The security token you provided is invalid."
+    ec = "0002-00000006"
+
+
+class AccessKeyIdAndSecurityTokenNotMatch(OssError):
+    """The STS token belongs to another access key, or comes with a permanent one."""
+
+    status = 403
+    message = "The OSS access key id and security token you provided does not match."
+    ec = "0002-00000004"
+
+
+# --- Missing things -------------------------------------------------------------------------------------------------
+
+
+class NoSuchBucket(OssError):
+    """No bucket has this name. Extra: BucketName."""
+
+    status = 404
+    message = "The specified bucket does not exist."
+    ec = "0015-00000101"
+
+
+class NoSuchKey(OssError):
+    """No object has this key. Extra: Key."""
+
+    status = 404
+    message = "The specified key does not exist."
+    ec = "0026-00000001"
+
+
+class NoSuchVersion(OssError):
+    """The object has no such version. Extra: Key, VersionId."""
+
+    status = 404
+    message = "The specified version does not exist."
+
+
+# --- Method, precondition, conflict, range --------------------------------------------------------------------------
+
+
+class MethodNotAllowed(OssError):
+    """The resource knows no such method. Extra: Method, ResourceType; header Allow."""
+
+    status = 405
+    message = "The specified method is not allowed against this resource."
+    ec = "0017-00000001"
+
+
+class NotModified(OssError):
+    """A conditional read finds nothing newer: no body, only headers."""
+
+    status = 304
+    message = "Not Modified"
+
+
+class PreconditionFailed(OssError):
+    """A condition of the request does not hold. Extra: Condition."""
+
+    status = 412
+    message = "At least one of the pre-conditions you specified did not hold."
+    ec = "0017-00001001"
+
+
+class InvalidRange(OssError):
+    """No byte of the object lies in the range asked for."""
+
+    status = 416
+    message = "The requested range cannot be satisfied"
+
+
+class BucketAlreadyExists(OssError):
+    """The name is taken, or an existing bucket would change its nature. Extra: BucketName."""
+
+    status = 409
+    message = (
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+        "Please select a different name and try again."
+    )
+    ec = "0015-00000104"
+
+
+class BucketNotEmpty(OssError):
+    """The bucket still holds objects or uploads. Extra: BucketName."""
+
+    status = 409
+    message = "The bucket has objects. Please delete them first."
+    ec = "0015-00000301"
+
+
+class FileAlreadyExists(OssError):
+    """x-oss-forbid-overwrite is true and the key is taken."""
+
+    status = 409
+    message = "The object you specified already exists and can not be overwritten."
+    ec = "0026-00000002"
+
+
+# --- Callback, server -----------------------------------------------------------------------------------------------
+
+
+class CallbackFailed(OssError):
+    """The object is stored, but the application server did not answer as it must."""
+
+    status = 203
+    message = "Error status : 502."
+    ec = "0007-00000203"
+
+
+class InternalError(OssError):
+    """Our own mistake, or the machine's: the log has the cause under the request id."""
+
+    status = 500
+    message = "Please contact the server administrator, oss@service.aliyun.com."
+
+
+class InsufficientStorage(OssError):
+    """The disk below the data directory is full; nothing was stored.
+
+    Guess: OSS has no such Code, because its disks do not fill up; clients treat any 500 as worth another try.
+    """
+
+    status = 500
+    message = "The disk that holds the data directory is full."
+
+
+class OperationNotImplemented(OssError):
+    """OSS can do this, the emulator cannot; the message names the operation."""
+
+    status = 501
+    code = "NotImplemented"
+    message = "The operation is not implemented by the emulator."

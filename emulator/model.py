@@ -1,0 +1,116 @@
+"""What everything else speaks of: buckets, objects, principals. Frozen values, no behaviour, no wire spelling.
+
+Inside the emulator an ETag has no quotes, a key is decoded text, a time is an aware UTC `datetime`, a size is an `int`
+of bytes, a digest is raw `bytes`. `emulator.wire` alone turns these into OSS's spelling.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Acl(StrEnum):
+    """Who may read and write. `DEFAULT` is for objects alone: as the bucket says."""
+
+    DEFAULT = "default"
+    PRIVATE = "private"
+    PUBLIC_READ = "public-read"
+    PUBLIC_READ_WRITE = "public-read-write"
+
+    @property
+    def lets_anyone_read(self) -> bool:
+        """Whether an anonymous client may read."""
+        return self in (Acl.PUBLIC_READ, Acl.PUBLIC_READ_WRITE)
+
+    @property
+    def lets_anyone_write(self) -> bool:
+        """Whether an anonymous client may write."""
+        return self is Acl.PUBLIC_READ_WRITE
+
+
+class StorageClass(StrEnum):
+    """How dear and how quick the storage is. The emulator keeps the name; all classes are the same disk."""
+
+    STANDARD = "Standard"
+    IA = "IA"
+    ARCHIVE = "Archive"
+    COLD_ARCHIVE = "ColdArchive"
+    DEEP_COLD_ARCHIVE = "DeepColdArchive"
+
+
+class ObjectType(StrEnum):
+    """How an object came to be, as `x-oss-object-type` says it."""
+
+    NORMAL = "Normal"
+    MULTIPART = "Multipart"
+    APPENDABLE = "Appendable"
+    SYMLINK = "Symlink"
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who sent a request. Every configured key is the owner; an anonymous client has no `access_key_id`.
+
+    `signature` is the scheme that proved it: `v1`, `v2`, `v4`, `off` (nothing was asked for) or `none` (anonymous).
+    """
+
+    access_key_id: str | None
+    signature: str
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody signed the request."""
+        return self.access_key_id is None and self.signature != "off"
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """A bucket and its settings."""
+
+    name: str
+    created: datetime
+    acl: Acl = Acl.PRIVATE
+    storage_class: StorageClass = StorageClass.STANDARD
+    redundancy: str = "LRS"
+
+
+class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the client said about an object beside its bytes; kept as given and given back.
+
+    `headers` are the stored content headers (`content-type`, `cache-control`, ... and the decoded persistent ones) by
+    lower-case name; `metadata` the `x-oss-meta-*` by their lower-case rest; `tags` in the client's order; `encryption`
+    the `x-oss-server-side-*` headers by lower-case name (kept and returned; nothing is encrypted).
+    """
+
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    encryption: dict[str, str] = {}
+    acl: Acl = Acl.DEFAULT
+    storage_class: StorageClass = StorageClass.STANDARD
+
+
+class ObjectRecord(msgspec.Struct, frozen=True):
+    """An object as the index knows it. `blob` names the bytes; a record and its blob never change.
+
+    `etag` is upper-case hex without quotes, `md5` the 16 raw bytes or `None` where OSS gives no Content-MD5
+    (multipart, appendable), `crc64` the CRC-64/XZ of the bytes as an unsigned integer.
+    """
+
+    bucket: str
+    key: str
+    blob: str
+    size: int
+    etag: str
+    md5: bytes | None
+    crc64: int
+    last_modified: datetime
+    type: ObjectType
+    attributes: ObjectAttributes
+
+
+class BucketStat(msgspec.Struct, frozen=True):
+    """What a bucket holds: bytes and objects by storage class, and when it last changed (`None`: never)."""
+
+    sizes: dict[StorageClass, int]
+    counts: dict[StorageClass, int]
+    last_modified: datetime | None

@@ -1,0 +1,1 @@
+"""Keeping it: the only code that knows a path."""

@@ -1,0 +1,1 @@
+"""Bytes to types and back. Knows no disk and no operation."""

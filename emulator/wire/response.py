@@ -1,0 +1,81 @@
+"""An answer before it is bytes, and an `OssError` as OSS's XML.
+
+Source: "Error responses"; for HEAD, `x-oss-err` as the SDKs read it.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from emulator.errors import NotModified, OssError
+from emulator.wire.address import host_id
+
+RECOMMEND_DOC = "https://api.aliyun.com/troubleshoot?q="
+MAX_HEADER_KEY_BYTES = 2048  # a longer key would make x-oss-err more than clients take in a header
+
+
+class OpenBlob(Protocol):
+    """Bytes on disk, opened: whoever sends them closes them."""
+
+    def fileno(self) -> int:
+        """The descriptor to read from."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
+class FileRange(msgspec.Struct, frozen=True):
+    """`count` bytes of a file from `offset`, to be sent without passing through Python where that can be."""
+
+    file: OpenBlob
+    offset: int
+    count: int
+
+
+class OssResponse(msgspec.Struct, frozen=True):
+    """An answer: `headers` in wire spelling and order, without the common ones that every answer carries."""
+
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    body: bytes | FileRange = b""
+
+
+def escape(text: str) -> str:
+    """XML text. Control characters stay as they are, as OSS leaves them."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def error_document(error: OssError, *, request_id: str, host: str) -> bytes:
+    """The XML of `error`: Code, Message, RequestId, HostId, the extra elements, EC, RecommendDoc, as OSS orders them."""
+    elements = {
+        "Code": error.code,
+        "Message": error.message,
+        "RequestId": request_id,
+        "HostId": host_id(host),
+        **error.elements,
+    }
+    if error.ec is not None:
+        elements["EC"] = error.ec
+        elements["RecommendDoc"] = RECOMMEND_DOC + error.ec
+    lines = "".join(f"  <{name}>{escape(text)}</{name}>\n" for name, text in elements.items())
+    document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{lines}</Error>\n'
+    return document.encode("utf-8", "surrogateescape")
+
+
+def error_response(error: OssError, *, request_id: str, host: str, is_head: bool) -> OssResponse:
+    """`error` as an answer; to a HEAD its document goes in `x-oss-err`, as base64."""
+    headers = dict(error.headers)
+    if isinstance(error, NotModified):
+        return OssResponse(error.status, headers)
+    if error.ec is not None:
+        headers["x-oss-ec"] = error.ec
+    headers["Content-Type"] = "application/xml"
+    if not is_head:
+        return OssResponse(error.status, headers, error_document(error, request_id=request_id, host=host))
+    if len(error.elements.get("Key", "")) > MAX_HEADER_KEY_BYTES:
+        del error.elements["Key"]
+    document = error_document(error, request_id=request_id, host=host)
+    headers["x-oss-err"] = base64.b64encode(document).decode()
+    return OssResponse(error.status, headers)

@@ -1,0 +1,78 @@
+"""Single headers as typed values: digests, switches. What a header says wrongly is refused here, by name.
+
+Ranges and conditions are in `conditions`, what is stored with an object in `attributes`.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.errors import InvalidArgument, InvalidCRC64, InvalidDigest
+
+
+def parse_content_md5(text: str) -> bytes:
+    """The 16 bytes of a Content-MD5.
+
+    Raises:
+        InvalidDigest: `text` is not the base64 of 16 bytes.
+    """
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if len(digest) != 16:
+        raise _invalid_digest(
+            text,
+            "0017-00000502",
+            "Content-MD5 must be the base64 of the 16 raw bytes of the body's MD5 (not of its hex text): "
+            "24 characters that end in ==.",
+        )
+    return digest
+
+
+def check_content_md5(headers: Mapping[str, str], digest: bytes) -> None:
+    """Raise `InvalidDigest` if a Content-MD5 was sent and is not `digest`, the MD5 of the body that arrived."""
+    text = headers.get("content-md5")
+    if text is not None and parse_content_md5(text) != digest:
+        raise _invalid_digest(
+            text,
+            "0017-00000503",
+            f"Content-MD5 says {text}; the body that arrived has {base64.b64encode(digest).decode()}. "
+            "It was changed on its way, or the digest was taken of something else.",
+        )
+
+
+def _invalid_digest(text: str, ec: str, hint: str) -> InvalidDigest:
+    elements: dict[str, Any] = {"Content-MD5": text}
+    return InvalidDigest(ec=ec, hint=hint, **elements)
+
+
+def parse_crc64(text: str) -> int:
+    """The value of an `x-oss-hash-crc64ecma`: an unsigned decimal of 64 bits.
+
+    Raises:
+        InvalidCRC64: `text` is no such number. Guess: nothing says what OSS answers; it cannot match any body.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 1 << 64:
+        return int(text)
+    raise InvalidCRC64(hint=f"x-oss-hash-crc64ecma must be a decimal number below 2^64, not {text!r}.")
+
+
+def forbids_overwrite(headers: Mapping[str, str]) -> bool:
+    """Whether `x-oss-forbid-overwrite` asks that an existing object be left alone.
+
+    Raises:
+        InvalidArgument: the header is neither `true` nor `false`, in whatever case.
+    """
+    text = headers.get("x-oss-forbid-overwrite")
+    if text is None or text.lower() == "false":
+        return False
+    if text.lower() == "true":
+        return True
+    raise InvalidArgument(
+        "The header x-oss-forbid-overwrite must be true or false.",
+        ec="0017-00000279",
+        ArgumentName="x-oss-forbid-overwrite",
+        ArgumentValue=text,
+    )

@@ -1,4 +1,4 @@
-"""What a client stores with an object beside its bytes: headers to `ObjectAttributes`, and back for GET and HEAD.
+"""What an upload says about its object beside the bytes: headers to `ObjectAttributes`, and back for GET and HEAD.
 
 Source: "PutObject", "Server-side encryption"; the suites of the Python and Java SDKs for what comes back unchanged.
 """
@@ -57,9 +57,9 @@ def read_attributes(headers: Mapping[str, str], default_class: StorageClass) -> 
     for name, value in headers.items():
         if name in _CONTENT_HEADERS:
             if value:
-                stored[name] = _checked(name, value)
+                stored[name] = check_header_value(name, value)
         elif name.startswith(_META):
-            metadata[name[len(_META) :]] = _checked(name, value)
+            metadata[name[len(_META) :]] = check_header_value(name, value)
     stored.setdefault("content-type", DEFAULT_CONTENT_TYPE)
     if metadata:
         _check_metadata_size(metadata)
@@ -128,13 +128,36 @@ def parse_storage_class(text: str) -> StorageClass:
         ) from None
 
 
-def _checked(name: str, value: str) -> str:
-    """`value`, if an answer can carry it in a header."""
+def parse_forbid_overwrite(headers: Mapping[str, str]) -> bool:
+    """Whether `x-oss-forbid-overwrite` asks that an existing object be left alone.
+
+    Raises:
+        InvalidArgument: the header is neither `true` nor `false`, in whatever case.
+    """
+    text = headers.get("x-oss-forbid-overwrite")
+    if text is None or text.lower() == "false":
+        return False
+    if text.lower() == "true":
+        return True
+    raise InvalidArgument(
+        "The header x-oss-forbid-overwrite must be true or false.",
+        ec="0017-00000279",
+        ArgumentName="x-oss-forbid-overwrite",
+        ArgumentValue=text,
+    )
+
+
+def check_header_value(name: str, value: str) -> str:
+    """`value`, if an answer can carry it in the header that the argument `name` stands for.
+
+    Raises:
+        InvalidArgument: it has control characters, or bytes that are not UTF-8.
+    """
     if (not value.isascii() or not value.isprintable()) and _NOT_FOR_HEADERS.search(value):
         raise InvalidArgument(
             f"The value of {name} is not valid.",
             ec="0017-00000205",
-            hint=f"{name} is stored and given back as a header, so it must be UTF-8 without control characters.",
+            hint=f"{name} goes out as a header, so it must be UTF-8 without control characters.",
             ArgumentName=name,
             ArgumentValue=value,
         )
@@ -173,7 +196,7 @@ def _parse_persistent_headers(text: str) -> dict[str, str]:
             raise _invalid_persistent_header("The header specified by persistent header is not valid HTTP token.", text)
         if name in _RESERVED or name.startswith("x-oss-"):
             raise _invalid_persistent_header("The header specified by persistent header is reserved.", text)
-        headers[name] = _checked(name, value)
+        headers[name] = check_header_value(name, value)
     return headers
 
 
@@ -191,7 +214,7 @@ def _read_encryption(headers: Mapping[str, str]) -> dict[str, str]:
     if algorithm not in ("AES256", "KMS", "SM4", None):
         raise InvalidEncryptionAlgorithmError(hint=f"{_SSE} is {algorithm!r}; OSS knows AES256, KMS and SM4.")
     if algorithm == "KMS":
-        encryption = {_SSE: "KMS", _SSE_KEY_ID: _checked(_SSE_KEY_ID, key_id or DEFAULT_KMS_KEY_ID)}
+        encryption = {_SSE: "KMS", _SSE_KEY_ID: check_header_value(_SSE_KEY_ID, key_id or DEFAULT_KMS_KEY_ID)}
         if data_algorithm:
             if data_algorithm != "SM4":
                 raise InvalidDataEncryptionAlgorithmError(hint=f"{_SSE_DATA} is {data_algorithm!r}; OSS knows SM4.")

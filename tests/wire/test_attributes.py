@@ -10,7 +10,7 @@ from emulator.errors import (
     OssError,
 )
 from emulator.model import Acl, ObjectAttributes, StorageClass
-from emulator.wire.attributes import DEFAULT_KMS_KEY_ID, attribute_headers, read_attributes
+from emulator.wire.attributes import DEFAULT_KMS_KEY_ID, attribute_headers, parse_forbid_overwrite, read_attributes
 
 SSE = "x-oss-server-side-encryption"
 SSE_KEY_ID = "x-oss-server-side-encryption-key-id"
@@ -140,3 +140,24 @@ def test_an_empty_key_id_beside_aes256_is_nothing():
 def test_encryption_and_tags_have_errors_of_their_own(headers: dict[str, str], error: type[OssError]):
     with pytest.raises(error):
         read(**headers)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, False),
+        ({"x-oss-forbid-overwrite": "true"}, True),
+        ({"x-oss-forbid-overwrite": "TRUE"}, True),
+        ({"x-oss-forbid-overwrite": "False"}, False),
+    ],
+)
+def test_forbid_overwrite_is_true_or_false_in_any_case(headers: dict[str, str], expected: bool):
+    assert parse_forbid_overwrite(headers) is expected
+
+
+@pytest.mark.parametrize("text", ["", "yes", "1"])
+def test_forbid_overwrite_that_is_neither_is_refused_by_name(text: str):
+    with pytest.raises(InvalidArgument) as caught:
+        parse_forbid_overwrite({"x-oss-forbid-overwrite": text})
+    assert caught.value.ec == "0017-00000279"
+    assert caught.value.elements == {"ArgumentName": "x-oss-forbid-overwrite", "ArgumentValue": text}

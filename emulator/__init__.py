@@ -1,3 +1,28 @@
 """OSS emulator: a local Alibaba Cloud OSS, upload callbacks included."""
 
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from emulator.config import Config
+    from emulator.errors import OssError
+    from emulator.server import Emulator, EmulatorThread
+
+__all__ = ["Config", "Emulator", "EmulatorThread", "OssError", "__version__"]
+
+_HOMES = {
+    "Config": "emulator.config",
+    "Emulator": "emulator.server",
+    "EmulatorThread": "emulator.server",
+    "OssError": "emulator.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the public names when they are first asked for: `--version` should not pay for the server."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

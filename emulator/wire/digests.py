@@ -62,6 +62,13 @@ def parse_crc64(headers: Mapping[str, str]) -> int | None:
     raise InvalidCRC64(hint=f"x-oss-hash-crc64ecma must be a decimal number below 2^64, not {text!r}.")
 
 
+def check_crc64(headers: Mapping[str, str], crc64: int) -> None:
+    """Raise `InvalidCRC64` if an `x-oss-hash-crc64ecma` was sent and is not `crc64`, that of the body that arrived."""
+    expected = parse_crc64(headers)
+    if expected is not None and expected != crc64:
+        raise InvalidCRC64(hint=f"x-oss-hash-crc64ecma says {expected}; the body that arrived has {crc64}.")
+
+
 def quote_etag(etag: str) -> str:
     """An ETag as the wire spells it: in double quotes."""
     return f'"{etag}"'

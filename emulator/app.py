@@ -1,0 +1,187 @@
+"""The corridor: one request from socket to reply.
+
+Read once into a frozen `OssRequest`; find out which operation it is, who sends it and whether they may; run the
+operation; add the headers that every answer carries. This is the only place that catches `OssError`.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import quote
+
+from aiohttp import web
+from msgspec import structs
+
+from emulator import operations
+from emulator.auth.acl import authorize
+from emulator.auth.authenticate import authenticate
+from emulator.connection import Reply, RequestBody
+from emulator.context import Context
+from emulator.errors import BadRequest, InternalError, OssError
+from emulator.model import Bucket
+from emulator.operations._table import Operation
+from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucket_name
+from emulator.wire.dates import format_http_date
+from emulator.wire.request import OssRequest, parse_headers, parse_query
+from emulator.wire.response import OssResponse, error_response
+
+CONTROL_PREFIX = "/_emulator"
+MAX_HINT_CHARACTERS = 2000  # of the header; clients take 8 KB of headers and more, the log has the whole hint
+
+logger = logging.getLogger("emulator.app")
+
+ControlHandler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_BODILESS = (204, 304)
+
+
+class App:
+    """Answers requests. `control` serves what lies under `/_emulator/`."""
+
+    def __init__(self, context: Context, control: ControlHandler) -> None:
+        self._context = context
+        self._control = control
+        server = context.config.server
+        self._resolver = Resolver(server.service_names, server.cnames)
+        self._idle_timeout_seconds = server.idle_timeout_seconds
+        self._trusts_forwarded = server.trust_forwarded
+
+    async def handle(self, raw: web.BaseRequest) -> Reply:
+        """The reply to `raw`, whatever happens."""
+        started = time.perf_counter()
+        request = self._read(raw)
+        try:
+            if request.target.startswith(CONTROL_PREFIX) and request.address.bucket == CONTROL_PREFIX[1:]:
+                response = await self._control(self._context, request)
+            else:
+                response = await self._answer(request)
+        except OssError as error:
+            response = self._refusal(request, error)
+        except Exception as error:
+            logger.exception("%s %s %s failed", request.request_id, request.method, request.target)
+            hint = f"The emulator itself failed: {type(error).__name__}. Its log has the cause under this request id."
+            response = self._refusal(request, InternalError(hint=hint))
+        return self._reply(raw, request, response, time.perf_counter() - started)
+
+    async def _answer(self, request: OssRequest) -> OssResponse:
+        context = self._context
+        operation = operations.resolve(request)
+        bucket = self._bucket(operation, request)
+        if operation.is_signed:
+            identity = authenticate(request, context.config.auth, request.received)
+            if identity.address is not request.address:
+                # Host and path both name the bucket, and it is this reading that was signed.
+                request = structs.replace(request, address=identity.address)
+                operation = operations.resolve(request)
+            request = structs.replace(request, principal=identity.principal)
+            if identity.principal.is_anonymous:
+                record = context.store.find(request.bucket, request.key) if bucket and request.key else None
+                authorize(operation.action, identity.principal, bucket, record, context.config.auth)
+        return await operation.handler(context, request)
+
+    def _bucket(self, operation: Operation, request: OssRequest) -> Bucket | None:
+        """The bucket that the request names; before any authentication, as OSS routes before it asks who is there."""
+        if not request.bucket or not operation.needs_bucket:
+            return None
+        if not is_bucket_name(request.bucket):
+            check_bucket_name(request.bucket)
+        return self._context.store.bucket(request.bucket)
+
+    def _read(self, raw: web.BaseRequest) -> OssRequest:
+        received = self._context.clock.now()
+        headers = parse_headers(raw.raw_headers)
+        host = headers.get("host", "")
+        scheme = "https" if raw.transport is not None and raw.transport.get_extra_info("sslcontext") else "http"
+        if self._trusts_forwarded:
+            host = headers.get("x-forwarded-host", host)
+            scheme = headers.get("x-forwarded-proto", scheme)
+        path, _, query = raw.raw_path.partition("?")
+        if path[:1] != "/":  # absolute form, as to a proxy: its authority stands for Host
+            authority, slash, rest = path.partition("://")[2].partition("/")
+            host, path = authority or host, slash + rest or "/"
+        pairs = parse_query(query)
+        parameters = {name: value or "" for name, value in reversed(pairs)}
+        return OssRequest(
+            method=raw.method,
+            target=path,
+            host=host,
+            scheme=scheme,
+            address=self._resolver.resolve(host, path),
+            query=pairs,
+            parameters=parameters,
+            headers=headers,
+            body=RequestBody(raw, self._idle_timeout_seconds),
+            request_id=self._context.ids.request_id(received),
+            received=received,
+            client=raw.remote or "",
+        )
+
+    def refuse(self, raw: web.BaseRequest, reason: str) -> Reply:
+        """The reply to what could not be read as HTTP."""
+        received = self._context.clock.now()
+        request = OssRequest(
+            method="GET",
+            target="",
+            host="",
+            scheme="http",
+            address=Address(),
+            query=(),
+            parameters={},
+            headers={},
+            body=RequestBody(raw, self._idle_timeout_seconds),
+            request_id=self._context.ids.request_id(received),
+            received=received,
+            client=raw.remote or "",
+        )
+        hint = "The request is not HTTP as it should be: " + " ".join(reason.split())
+        return self._reply(raw, request, self._refusal(request, BadRequest(hint=hint)), 0, keep_alive=False)
+
+    def _refusal(self, request: OssRequest, error: OssError) -> OssResponse:
+        log = logger.warning if error.status != 304 else logger.debug
+        log(
+            "%s %s %s -> %d %s: %s%s",
+            request.request_id,
+            request.method,
+            request.target or "-",
+            error.status,
+            error.code,
+            error.message,
+            f" | {error.hint}" if error.hint else "",
+        )
+        if error.hint:
+            error.headers = {**error.headers, "x-emulator-hint": _header_text(error.hint)}
+        return error_response(error, request_id=request.request_id, host=request.host, is_head=request.method == "HEAD")
+
+    def _reply(
+        self, raw: web.BaseRequest, request: OssRequest, response: OssResponse, seconds: float, keep_alive: bool = True
+    ) -> Reply:
+        body = response.body
+        headers = response.headers
+        lines = [
+            f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Unknown')}",
+            "Server: AliyunOSS",
+            f"Date: {format_http_date(self._context.clock.now())}",
+        ]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if response.status not in _BODILESS and "Content-Length" not in headers:
+            lines.append(f"Content-Length: {len(body) if isinstance(body, bytes) else body.count}")
+        keep_alive = keep_alive and raw.keep_alive and request.body.leaves_connection_usable()  # type: ignore[attr-defined]
+        lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
+        lines.append(f"x-oss-request-id: {request.request_id}")
+        lines.append(f"x-oss-server-time: {int(seconds * 1000)}\r\n\r\n")
+        head = "\r\n".join(lines)
+        if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1:
+            raise AssertionError("A header value with a line break got past the readers of emulator.wire.")
+        if request.method == "HEAD" or response.status in _BODILESS:
+            body = b""
+        return Reply(response.status, head.encode("utf-8", "surrogateescape"), body, keep_alive=keep_alive)
+
+
+def _header_text(text: str) -> str:
+    """`text` as a header value: one line of printable ASCII, everything else percent-encoded."""
+    line = " ".join(text.split())
+    if len(line) > MAX_HINT_CHARACTERS:
+        line = line[:MAX_HINT_CHARACTERS] + " ..."
+    return quote(line, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")

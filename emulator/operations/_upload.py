@@ -1,0 +1,103 @@
+"""What the uploads share: reading the callback, judging the staged body, shaping the reply."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import BinaryIO
+
+from emulator.callback.engine import Upload
+from emulator.callback.spec import CallbackSpec, parse_callback, pick
+from emulator.context import Context
+from emulator.errors import CallbackFailed, EntityTooLarge, MissingContentLength
+from emulator.model import ObjectRecord
+from emulator.storage.store import Staged
+from emulator.wire.digests import check_content_md5, check_crc64, parse_content_md5, parse_crc64, quote_etag
+from emulator.wire.request import OssRequest
+from emulator.wire.response import OssResponse
+
+
+async def read_callback(ctx: Context, request: OssRequest) -> CallbackSpec | None:
+    """The callback that the request asks for, from its headers or its query; a bad one is refused here.
+
+    Source: "Callback" in the API reference: every fault of the parameters is found before anything is stored.
+    """
+    if not request.parameters and "x-oss-callback" not in request.headers:
+        return None
+    picked = pick(
+        request.headers.get("x-oss-callback"),
+        request.parameters.get("callback"),
+        request.headers.get("x-oss-callback-var"),
+        request.parameters.get("callback-var"),
+    )
+    if picked is None:
+        return None
+    spec = parse_callback(*picked, empty_url=ctx.config.callback.empty_url, is_strict=ctx.config.is_strict)
+    if spec is not None:
+        await ctx.callbacks.check(spec)
+    return spec
+
+
+@asynccontextmanager
+async def stage_body(ctx: Context, request: OssRequest) -> AsyncIterator[Staged]:
+    """The request's body, staged and fitting the digests that the client has sent; not yet an object.
+
+    Raises:
+        MissingContentLength: neither a length nor chunked.
+        EntityTooLarge: more than `limits.max_object_bytes`.
+        InvalidDigest, InvalidCRC64: the body is not what the client says it sent.
+    """
+    body = request.body
+    if not body.is_declared:
+        raise MissingContentLength(hint="Send Content-Length, or Transfer-Encoding: chunked.")
+    limit = ctx.config.limits.max_object_bytes
+    if body.length is not None and body.length > limit:
+        raise EntityTooLarge(hint=f"Content-Length is {body.length}; an object takes at most {limit} bytes.")
+    if "content-md5" in request.headers:
+        parse_content_md5(request.headers["content-md5"])  # a malformed digest is refused before the body is read
+    parse_crc64(request.headers)
+    whole = body.at_hand()
+    async with ctx.store.stage(whole if whole is not None else body.pieces(), limit=limit) as staged:
+        check_content_md5(request.headers, staged.md5)
+        check_crc64(request.headers, staged.crc64)
+        yield staged
+
+
+async def finish_upload(
+    ctx: Context, request: OssRequest, record: ObjectRecord, callback: CallbackSpec | None, *, operation: str
+) -> OssResponse:
+    """The answer to a stored upload: OSS's own, or the application server's if a callback was asked for.
+
+    Raises:
+        CallbackFailed: the application server did not answer as it must; the object stays.
+    """
+    headers = {"ETag": quote_etag(record.etag), "x-oss-hash-crc64ecma": str(record.crc64)}
+    content_md5 = ""
+    if record.md5 is not None:
+        headers["Content-MD5"] = content_md5 = base64.b64encode(record.md5).decode()
+    for name, value in record.attributes.encryption.items():
+        headers[name] = value
+    if callback is None:
+        return OssResponse(200, headers)
+
+    def open_image() -> BinaryIO:
+        return ctx.store.open(record).file()
+
+    outcome = await ctx.callbacks.call(
+        callback,
+        Upload(
+            operation=operation,
+            bucket=record.bucket,
+            object=record.key,
+            etag=record.etag,
+            size=record.size,
+            mime_type=record.attributes.headers.get("content-type", ""),
+            crc64=record.crc64,
+            content_md5=content_md5,
+            request_id=request.request_id,
+            client_ip=request.client,
+            image=open_image,
+        ),
+    )
+    if not outcome.is_success:
+        raise CallbackFailed(outcome.message, ec=outcome.ec, hint=outcome.hint, headers=headers)
+    return OssResponse(200, {"Content-Type": outcome.content_type, **headers}, outcome.body)

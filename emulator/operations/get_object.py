@@ -1,0 +1,123 @@
+"""GetObject, HeadObject, GetObjectMeta: reading an object back."""
+
+import base64
+
+from emulator.context import Context
+from emulator.errors import InvalidRequest
+from emulator.model import ObjectRecord
+from emulator.operations._table import operation
+from emulator.wire.address import check_key
+from emulator.wire.attributes import attribute_headers, check_header_value
+from emulator.wire.conditions import check_conditions
+from emulator.wire.dates import format_http_date
+from emulator.wire.digests import quote_etag
+from emulator.wire.ranges import parse_range
+from emulator.wire.request import OssRequest
+from emulator.wire.response import FileRange, OssResponse
+from emulator.wire.version_id import check_version_id
+
+_OVERRIDES = {
+    "response-content-type": "Content-Type",
+    "response-content-language": "Content-Language",
+    "response-expires": "Expires",
+    "response-cache-control": "Cache-Control",
+    "response-content-disposition": "Content-Disposition",
+    "response-content-encoding": "Content-Encoding",
+}
+
+
+@operation("GetObject", "GET /{bucket}/{key}")
+async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
+    """The object's bytes, or one range of them.
+
+    An unsatisfiable range gives the whole object unless `x-oss-range-behavior: standard` is sent.
+
+    Source: "GetObject" in the API reference; the range table by the Java, C++ and Go suites.
+    Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified, InvalidRange, InvalidRequest.
+    """
+    _check(request)
+    record, blob = await ctx.store.read(request.bucket, request.key)
+    try:
+        check_conditions(request.headers, record.etag, record.last_modified)
+        headers = object_headers(record)
+        _override(request, headers)
+        part = None
+        if "range" in request.headers:
+            is_standard = request.headers.get("x-oss-range-behavior", "").lower() == "standard"
+            part = parse_range(request.headers["range"], record.size, is_standard=is_standard)
+    except BaseException:
+        blob.close()
+        raise
+    if part is None:
+        return OssResponse(200, headers, FileRange(blob, 0, record.size))
+    offset, count = part
+    headers["Content-Range"] = f"bytes {offset}-{offset + count - 1}/{record.size}"
+    return OssResponse(206, headers, FileRange(blob, offset, count))
+
+
+@operation("HeadObject", "HEAD /{bucket}/{key}")
+async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
+    """What GetObject would say, without the bytes; a Range is ignored.
+
+    Source: "HeadObject" in the API reference.
+    Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified.
+    """
+    _check(request)
+    record = await ctx.store.get(request.bucket, request.key)
+    check_conditions(request.headers, record.etag, record.last_modified)
+    headers = object_headers(record)
+    headers["Content-Length"] = str(record.size)
+    return OssResponse(200, headers)
+
+
+@operation("GetObjectMeta", "HEAD /{bucket}/{key}?objectMeta")
+async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
+    """Size, ETag, date and CRC alone; conditions are not looked at.
+
+    Source: "GetObjectMeta" in the API reference.
+    Raises: NoSuchKey, NoSuchVersion.
+    """
+    _check(request)
+    record = await ctx.store.get(request.bucket, request.key)
+    return OssResponse(
+        200,
+        {
+            "Content-Length": str(record.size),
+            "ETag": quote_etag(record.etag),
+            "Last-Modified": format_http_date(record.last_modified),
+            "x-oss-hash-crc64ecma": str(record.crc64),
+        },
+    )
+
+
+def object_headers(record: ObjectRecord) -> dict[str, str]:
+    """All that an answer says about an object, in wire spelling."""
+    headers = attribute_headers(record.attributes)
+    headers["ETag"] = quote_etag(record.etag)
+    headers["Last-Modified"] = format_http_date(record.last_modified)
+    headers["Accept-Ranges"] = "bytes"
+    headers["x-oss-object-type"] = record.type.value
+    headers["x-oss-storage-class"] = record.attributes.storage_class.value
+    headers["x-oss-hash-crc64ecma"] = str(record.crc64)
+    if record.md5 is not None:
+        headers["Content-MD5"] = base64.b64encode(record.md5).decode()
+    return headers
+
+
+def _check(request: OssRequest) -> None:
+    check_key(request.key)
+    if "versionId" in request.parameters:
+        check_version_id(request.parameters["versionId"], key=request.key)
+
+
+def _override(request: OssRequest, headers: dict[str, str]) -> None:
+    """Replace the headers that `response-*` parameters name, in this answer alone."""
+    for name, header in _OVERRIDES.items() if request.parameters else ():
+        if name not in request.parameters:
+            continue
+        if request.principal.is_anonymous:
+            raise InvalidRequest(
+                "Request specific response headers cannot be used for anonymous GET requests.",
+                hint=f"The request overrides {header} with ?{name} but is not signed.",
+            )
+        headers[header] = check_header_value(name, request.parameters[name])

@@ -1,0 +1,240 @@
+"""Emulator: builds the parts, starts them, stops them; in a running loop, or in a thread of its own.
+
+async with Emulator(Config()) as emulator:      # in a running loop
+    ...emulator.endpoint...
+
+with EmulatorThread(Config()) as emulator:      # for clients that block
+    ...emulator.endpoint...
+"""
+
+import asyncio
+import errno
+import logging
+import shutil
+import socket
+import tempfile
+import threading
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from emulator.app import App
+from emulator.callback.engine import CallbackEngine
+from emulator.callback.journal import Journal
+from emulator.callback.signature import Signer
+from emulator.clock import Clock, Ids
+from emulator.config import Config, ConfiguredBucket
+from emulator.connection import HttpServer
+from emulator.context import Context
+from emulator.control.routes import respond
+from emulator.errors import NoSuchBucket
+from emulator.model import Bucket
+from emulator.storage.store import Store
+
+BACKLOG = 1024
+
+logger = logging.getLogger("emulator.server")
+
+
+class ServerError(Exception):
+    """The emulator cannot start; the message is one line that says why."""
+
+
+class Emulator:
+    """One emulator: a data directory, a port, and everything between.
+
+    `endpoint` is its URL once it is started, such as `http://127.0.0.1:8280`. `clock` and `ids` are for tests that
+    must hold time and chance still.
+    """
+
+    def __init__(self, config: Config | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.config = config or Config()
+        self.endpoint = ""
+        self.data_dir = self.config.storage.data_dir
+        self._clock = clock or Clock()
+        self._ids = ids or Ids()
+        self._parts = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Open the data directory and accept connections.
+
+        Raises:
+            ServerError: the address cannot be listened on.
+            StoreError: the data directory cannot be used, or another process holds it.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop accepting, let what is in flight finish (at most `server.stop_timeout_seconds`), close everything."""
+        await self._parts.aclose()
+
+    async def _start(self) -> None:
+        config = self.config
+        if config.storage.ephemeral:
+            self.data_dir = Path(tempfile.mkdtemp(prefix="oss-emulator-"))
+            self._parts.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
+        sockets = _listen(config.server.host, config.server.port)
+        for listening in sockets:
+            self._parts.callback(listening.close)
+        self.endpoint = _url(sockets[0])
+        store = await Store.open(
+            self.data_dir,
+            durability="none" if config.storage.ephemeral else config.storage.durability,
+            tree=config.storage.tree,
+            clock=self._clock,
+        )
+        self._parts.push_async_callback(store.close)
+        await self._make_buckets(store)
+        callbacks = CallbackEngine(
+            config.callback,
+            config.limits,
+            is_strict=config.is_strict,
+            account_id=config.auth.account_id,
+            clock=self._clock,
+            journal=Journal(None if config.storage.ephemeral else self.data_dir / "callbacks.sqlite", config.limits),
+            signer=Signer(self.data_dir / "callback_key.pem", config.callback.private_key_file),
+            endpoint=lambda: config.server.public_endpoint or self.endpoint,
+        )
+        self._parts.push_async_callback(callbacks.close)
+        app = App(Context(config, self._clock, self._ids, store, callbacks), respond)
+        runner = web.ServerRunner(
+            HttpServer(app.handle, app.refuse), shutdown_timeout=config.server.stop_timeout_seconds
+        )
+        await runner.setup()
+        self._parts.push_async_callback(runner.cleanup)
+        for listening in sockets:
+            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+
+    async def _make_buckets(self, store: Store) -> None:
+        """Make the configured buckets that do not exist yet."""
+        for bucket in configured_buckets(self.config, self._clock):
+            try:
+                store.bucket(bucket.name)
+            except NoSuchBucket:
+                await store.create_bucket(bucket)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+class EmulatorThread:
+    """An `Emulator` in a thread with a loop of its own, for clients that block. A start that fails is raised here."""
+
+    def __init__(self, config: Config | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.emulator = Emulator(config, clock=clock, ids=ids)
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="oss-emulator", daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        """The emulator's URL."""
+        return self.emulator.endpoint
+
+    def start(self) -> None:
+        """Start, and wait until connections are accepted.
+
+        Raises:
+            ServerError, StoreError: as `Emulator.start`.
+        """
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        """Stop, and wait until the thread has ended."""
+        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        try:
+            await self.emulator.start()
+        except BaseException as error:
+            self._failure = error
+            return
+        finally:
+            self._started.set()
+        await self._stopping.wait()
+        await self.emulator.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def configured_buckets(config: Config, clock: Clock) -> list[Bucket]:
+    """The buckets that the configuration names, as they are when new."""
+    named = [ConfiguredBucket(name=bucket) if isinstance(bucket, str) else bucket for bucket in config.buckets]
+    return [Bucket(name=bucket.name, created=clock.now(), acl=bucket.acl) for bucket in named]
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on `host`; `localhost` is 127.0.0.1 and, where the machine has it, ::1 on the same port."""
+    if host != "localhost":
+        return [_bind(host, port)]
+    first = _bind("127.0.0.1", port)
+    try:
+        return [first, _bind("::1", first.getsockname()[1])]
+    except ServerError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE and port != 0:
+            first.close()
+            raise
+        return [first]  # no IPv6 here, or its port of that number is taken by somebody else
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServerError(f"server.host: cannot listen on {host!r}: {error.strerror}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.setblocking(False)
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        taken = error.errno == errno.EADDRINUSE
+        advice = "; another emulator may be running there; --port 0 takes a free port" if taken else ""
+        raise ServerError(f"server.port: cannot listen on {host} port {port}: {error.strerror}{advice}") from error
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    """The URL at which a client of this machine reaches a listening socket."""
+    host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

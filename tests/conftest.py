@@ -1,0 +1,59 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from emulator import Config, Emulator
+from emulator.clock import Clock
+from emulator.config import Auth, Section, Server, Storage
+from tests.client import OssClient
+
+
+class HeldClock(Clock):
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = datetime(2024, 6, 1, 12, tzinfo=UTC)) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+    def step(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+MakeOss = Callable[..., Awaitable[OssClient]]
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A configuration for tests: a free port, a data directory of its own, and no signatures asked for."""
+    return Config(
+        server=Server(host="127.0.0.1", port=0), storage=Storage(data_dir=tmp_path / "data"), auth=Auth(mode="off")
+    )
+
+
+@pytest.fixture
+async def make_oss(config: Config) -> AsyncIterator[MakeOss]:
+    """Starts an emulator with sections replaced, `await make_oss(auth=Auth())`, and gives a client of it."""
+    async with AsyncExitStack() as running:
+
+        async def make(clock: Clock | None = None, **sections: Section | str | tuple[str, ...]) -> OssClient:
+            changed = structs.replace(config, **sections)
+            return OssClient(await running.enter_async_context(Emulator(changed, clock=clock)))
+
+        yield make
+
+
+@pytest.fixture
+async def oss(make_oss: MakeOss) -> OssClient:
+    """A client of an emulator that has the bucket `examplebucket` and asks for no signatures."""
+    return await make_oss()

@@ -1,4 +1,4 @@
-"""Configuration: one frozen struct a section, read from YAML, environment and flags, and checked in one place.
+"""Configuration: one frozen struct a section, with its defaults; `emulator.configure` reads and checks it.
 
 Flags beat environment (`OSS_EMULATOR_<SECTION>_<KEY>`) beat the file beat the defaults below. Parts of the emulator
 receive their own section, never the whole tree; no other module reads the environment.
@@ -6,15 +6,45 @@ receive their own section, never the whole tree; no other module reads the envir
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from emulator.model import Acl
 
 
 class ConfigError(Exception):
     """The configuration cannot be used. The message is one line and names the key by its dotted path, or the flag."""
+
+
+# msgspec looks for a pattern anywhere in the text, hence the anchors.
+_BUCKET_NAME = r"\A[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z"
+_HOST_NAME = r"\A[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?\Z"
+_ENDPOINT = r"\A((https?://)?[^\s/?#]+)?\Z"
+_URL = r"\A(https?://[^\s/?#]+[^\s]*)?\Z"
+_KEY_ID = r"\A[^\s/:,]+\Z"
+_REGION = r"\A[a-z0-9-]+\Z"
+_DIGITS = r"\A[0-9]+\Z"
+
+PATTERNS = {
+    _BUCKET_NAME: "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
+    _HOST_NAME: "a host name without a port",
+    _ENDPOINT: "a host, host:port or http(s)://host:port, without a path",
+    _URL: "a URL that begins with http:// or https://",
+    _KEY_ID: "an access key id without blanks, slashes, colons and commas",
+    _REGION: "a region such as cn-hangzhou, or any",
+    _DIGITS: "digits alone",
+}
+"""What each pattern asks for, in words."""
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+BucketName = Annotated[str, Meta(pattern=_BUCKET_NAME)]
+HostName = Annotated[str, Meta(pattern=_HOST_NAME)]
+Endpoint = Annotated[str, Meta(pattern=_ENDPOINT)]
+Url = Annotated[str, Meta(pattern=_URL)]
+NonEmpty = Annotated[str, Meta(min_length=1)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,14 +59,14 @@ class Server(Section, frozen=True):
     the addresses given in ListBuckets and GetBucketInfo. `trust_forwarded` believes X-Forwarded-Proto and -Host.
     """
 
-    host: str = "localhost"
-    port: int = 8280
-    public_endpoint: str = ""
-    service_names: tuple[str, ...] = ()
-    cnames: dict[str, str] = {}
+    host: NonEmpty = "localhost"
+    port: Port = 8280
+    public_endpoint: Endpoint = ""
+    service_names: tuple[HostName, ...] = ()
+    cnames: dict[HostName, BucketName] = {}
     trust_forwarded: bool = False
-    stop_timeout_seconds: float = 10
-    idle_timeout_seconds: float = 60
+    stop_timeout_seconds: Seconds = 10
+    idle_timeout_seconds: Seconds = 60
 
 
 class Storage(Section, frozen=True):
@@ -56,10 +86,10 @@ class Storage(Section, frozen=True):
 class AccessKey(Section, frozen=True):
     """A key pair; with `token` (and, if it ends, `expires`) a temporary STS credential."""
 
-    id: str
-    secret: str
+    id: Annotated[str, Meta(pattern=_KEY_ID)]
+    secret: NonEmpty
     token: str = ""
-    expires: datetime | None = None
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class Auth(Section, frozen=True):
@@ -70,17 +100,17 @@ class Auth(Section, frozen=True):
     """
 
     mode: Literal["verify", "off"] = "verify"
-    keys: tuple[AccessKey, ...] = (AccessKey(id="emulator", secret="emulator-secret"),)
-    region: str = "cn-hangzhou"
-    signatures: tuple[Literal["v1", "v2", "v4"], ...] = ("v1", "v2", "v4")
-    account_id: str = "1234567890123456"
+    keys: Annotated[tuple[AccessKey, ...], Meta(min_length=1)] = (AccessKey(id="emulator", secret="emulator-secret"),)
+    region: Annotated[str, Meta(pattern=_REGION)] = "cn-hangzhou"
+    signatures: Annotated[tuple[Literal["v1", "v2", "v4"], ...], Meta(min_length=1)] = ("v1", "v2", "v4")
+    account_id: Annotated[str, Meta(pattern=_DIGITS)] = "1234567890123456"
     anonymous_list: bool = False
 
 
 class ConfiguredBucket(Section, frozen=True):
     """A bucket that exists from the start."""
 
-    name: str
+    name: BucketName
     acl: Acl = Acl.PRIVATE
 
 
@@ -93,12 +123,12 @@ class Callback(Section, frozen=True):
     callbackUrl as "no callback". `host_includes_port` sends a port that is not the default in the Host header.
     """
 
-    timeout_seconds: float = 5
+    timeout_seconds: Seconds = 5
     forbid_private_addresses: bool | None = None
     tls_verify: bool | str | None = None
-    public_key_url: str = ""
+    public_key_url: Url = ""
     private_key_file: str = ""
-    max_response_bytes: int = 1_048_576
+    max_response_bytes: Annotated[int, Meta(ge=1)] = 1_048_576
     empty_url: Literal["error", "skip"] = "error"
     host_includes_port: bool = True
 
@@ -106,9 +136,9 @@ class Callback(Section, frozen=True):
 class Limits(Section, frozen=True):
     """Bounds. `records` callback records are kept, each body in them to `record_body_bytes`."""
 
-    max_object_bytes: int = 5 * 1024**3
-    records: int = 1000
-    record_body_bytes: int = 65_536
+    max_object_bytes: Annotated[int, Meta(ge=1)] = 5 * 1024**3
+    records: Annotated[int, Meta(ge=1)] = 1000
+    record_body_bytes: Annotated[int, Meta(ge=0)] = 65_536
 
 
 class Log(Section, frozen=True):
@@ -131,7 +161,7 @@ class Config(Section, frozen=True):
     server: Server = Server()
     storage: Storage = Storage()
     auth: Auth = Auth()
-    buckets: tuple[str | ConfiguredBucket, ...] = ("examplebucket",)
+    buckets: tuple[BucketName | ConfiguredBucket, ...] = ("examplebucket",)
     callback: Callback = Callback()
     limits: Limits = Limits()
     log: Log = Log()

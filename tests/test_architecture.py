@@ -17,7 +17,7 @@ FLOORS = [
     {"operations"},
     {"auth", "context", "connection"},
     {"wire", "callback", "storage"},
-    {"faults"},
+    {"faults", "configure"},
     {"log", "config"},
     {"errors", "model", "clock", "yaml_text"},
 ]

@@ -1,0 +1,79 @@
+"""Query parameters that several operations share, as typed values: page sizes, markers, `encoding-type`.
+
+Source: "ListObjects", "ListBuckets"; the EC pages for the limits.
+"""
+
+from collections.abc import Callable, Mapping
+
+from emulator.errors import InvalidArgument
+from emulator.wire.address import MAX_KEY_BYTES
+from emulator.wire.percent import encode
+
+DEFAULT_MAX_KEYS = 100
+MAX_MAX_KEYS = 1000
+
+
+def parse_max_keys(parameters: Mapping[str, str], *, ec: str) -> int:
+    """How many entries a page may have: `max-keys`, 100 if it was not sent.
+
+    Raises:
+        InvalidArgument: it is no integer between 1 and 1000.
+    """
+    text = parameters.get("max-keys")
+    if text is None:
+        return DEFAULT_MAX_KEYS
+    if text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_MAX_KEYS:
+        return int(text)
+    raise _invalid_argument("max-keys", text, f"must be an integer between 1 and {MAX_MAX_KEYS}.", ec)
+
+
+def parse_key_part(parameters: Mapping[str, str], name: str, *, ec: str | None = None) -> str:
+    """The prefix or marker called `name`, `""` if it was not sent.
+
+    Guess: the message, on the model of the one for `max-keys`.
+
+    Raises:
+        InvalidArgument: it is longer than a key can be, or not UTF-8.
+    """
+    text = parameters.get(name, "")
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise _invalid_argument(name, text, "must be encoded as UTF-8.", ec) from None
+    if length > MAX_KEY_BYTES:
+        raise _invalid_argument(name, text, f"must be less than {MAX_KEY_BYTES + 1} bytes.", ec)
+    return text
+
+
+def parse_delimiter(parameters: Mapping[str, str], *, ec: str) -> str:
+    """The delimiter, `""` if there is none.
+
+    Guess: the message, on the model of the one for `max-keys`.
+
+    Raises:
+        InvalidArgument: it is longer than one character, or not UTF-8.
+    """
+    text = parse_key_part(parameters, "delimiter", ec=ec)
+    if len(text) > 1:
+        raise _invalid_argument("delimiter", text, "must be one character.", ec)
+    return text
+
+
+def parse_encoding_type(parameters: Mapping[str, str]) -> Callable[[str], str] | None:
+    """How `encoding-type` wants the names in the answer written; `None` if as they are.
+
+    Guess: an empty value is none.
+
+    Raises:
+        InvalidArgument: it is anything but `url`, in whatever case.
+    """
+    text = parameters.get("encoding-type")
+    if not text:
+        return None
+    if text.lower() == "url":
+        return encode
+    raise _invalid_argument("encoding-type", text, "must be url.", None)
+
+
+def _invalid_argument(name: str, value: str, rule: str, ec: str | None) -> InvalidArgument:
+    return InvalidArgument(f"Argument {name} {rule}", ec=ec, ArgumentName=name, ArgumentValue=value)

@@ -110,6 +110,7 @@ class App:
             scheme=scheme,
             address=self._resolver.resolve(host, path),
             query=pairs,
+            raw_query=query,
             parameters=parameters,
             headers=headers,
             body=RequestBody(raw, self._idle_timeout_seconds),

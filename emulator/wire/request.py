@@ -43,11 +43,12 @@ class Body(Protocol):
 class OssRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request.
 
-    `target` is the path as sent, without the query; `host` the Host as sent (port included), `scheme` `http` or
-    `https`. `address` says which bucket and key are meant. `query` has every pair in order, decoded, `None` where no
-    `=` was sent; `parameters` the first of each name, `""` for `None`. `headers` are by lower-case name, repeated ones
-    joined with `,`. Bytes that are not UTF-8 are carried as surrogates (`surrogateescape`) so that they can be signed
-    as they came. `client` is the peer's IP address. `principal` is nobody until the request has been authenticated.
+    `target` is the path as sent, `raw_query` what followed its `?`; `host` the Host as sent (port included), `scheme`
+    `http` or `https`. `address` says which bucket and key are meant. `query` has every pair in order, decoded, `None`
+    where no `=` was sent; `parameters` the first of each name, `""` for `None`. `headers` are by lower-case name,
+    repeated ones joined with `,`. Bytes that are not UTF-8 are carried as surrogates (`surrogateescape`) so that they
+    can be signed as they came. `client` is the peer's IP address. `principal` is nobody until the request has been
+    authenticated.
     """
 
     method: str
@@ -62,6 +63,7 @@ class OssRequest(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     received: datetime
     client: str
+    raw_query: str = ""
     principal: Principal = ANONYMOUS
 
     @property

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from emulator.model import Acl
+from emulator.model import Acl, Bucket
 
 
 class ConfigError(Exception):
@@ -171,3 +171,8 @@ class Config(Section, frozen=True):
     def is_strict(self) -> bool:
         """Whether every strict reading of OSS's rules is on."""
         return self.profile == "real"
+
+    def new_buckets(self, created: datetime) -> list[Bucket]:
+        """The configured buckets as they are when new."""
+        named = [ConfiguredBucket(name=bucket) if isinstance(bucket, str) else bucket for bucket in self.buckets]
+        return [Bucket(name=bucket.name, created=created, acl=bucket.acl) for bucket in named]

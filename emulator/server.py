@@ -26,12 +26,11 @@ from emulator.callback.engine import CallbackEngine
 from emulator.callback.journal import Journal
 from emulator.callback.signature import Signer
 from emulator.clock import Clock, Ids
-from emulator.config import Config, ConfiguredBucket
+from emulator.config import Config
 from emulator.connection import HttpServer
 from emulator.context import Context
 from emulator.control.routes import respond
 from emulator.errors import NoSuchBucket
-from emulator.model import Bucket
 from emulator.storage.store import Store
 
 BACKLOG = 1024
@@ -114,7 +113,7 @@ class Emulator:
 
     async def _make_buckets(self, store: Store) -> None:
         """Make the configured buckets that do not exist yet."""
-        for bucket in configured_buckets(self.config, self._clock):
+        for bucket in self.config.new_buckets(self._clock.now()):
             try:
                 store.bucket(bucket.name)
             except NoSuchBucket:
@@ -188,12 +187,6 @@ class EmulatorThread:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def configured_buckets(config: Config, clock: Clock) -> list[Bucket]:
-    """The buckets that the configuration names, as they are when new."""
-    named = [ConfiguredBucket(name=bucket) if isinstance(bucket, str) else bucket for bucket in config.buckets]
-    return [Bucket(name=bucket.name, created=clock.now(), acl=bucket.acl) for bucket in named]
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

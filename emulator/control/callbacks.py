@@ -1,0 +1,59 @@
+"""The callback records: list with filters, show one, forget all."""
+
+from emulator.context import Context
+from emulator.control.answers import Refusal, json_answer
+from emulator.wire.request import OssRequest
+from emulator.wire.response import OssResponse
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+_FILTERS = ("bucket", "object", "outcome", "after", "limit")
+_OUTCOMES = ("success", "failed")
+
+
+async def list_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
+    """`GET callbacks`: records, oldest first, and how many older ones had to go."""
+    parameters = request.parameters
+    for name in parameters:
+        if name not in _FILTERS:
+            raise Refusal(400, f"There is no filter {name!r}.", f"The filters are {', '.join(_FILTERS)}.")
+    outcome = parameters.get("outcome")
+    if outcome is not None and outcome not in _OUTCOMES:
+        raise Refusal(400, f"There is no outcome {outcome!r}.", f"The outcomes are {' and '.join(_OUTCOMES)}.")
+    journal = ctx.callbacks.journal
+    records = journal.list(
+        bucket=parameters.get("bucket"),
+        object=parameters.get("object"),
+        outcome=outcome,
+        after=parameters.get("after"),
+        limit=_limit(parameters.get("limit")),
+    )
+    return json_answer({"callbacks": records, "evicted": journal.evicted})
+
+
+async def show_callback(ctx: Context, request: OssRequest) -> OssResponse:
+    """`GET callbacks/{id}`: one record; its id is the request id of the upload."""
+    record_id = request.target.rstrip("/").rpartition("/")[2]
+    record = ctx.callbacks.journal.get(record_id)
+    if record is None:
+        raise Refusal(
+            404,
+            f"There is no callback record {record_id!r}.",
+            "The id is the x-oss-request-id of the upload. Only uploads with a valid callback have a record, and only "
+            "the last limits.records of them are kept.",
+        )
+    return json_answer(record)
+
+
+async def clear_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
+    """`DELETE callbacks`: forget them all."""
+    ctx.callbacks.journal.clear()
+    return OssResponse(204)
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise Refusal(400, f"limit is {text!r}.", f"limit is a whole number from 1 to {MAX_LIMIT}.")
+    return int(text)

@@ -1,0 +1,98 @@
+"""The emulator's own endpoints, under `/_emulator/`: which there are, and which function answers each.
+
+JSON in, JSON out; errors are `{"error": ..., "hint": ...}`. No bucket can be called `_emulator`.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from emulator import __version__
+from emulator.context import Context
+from emulator.control.answers import Refusal, json_answer, refusal_answer
+from emulator.control.callbacks import clear_callbacks, list_callbacks, show_callback
+from emulator.control.guard import check_change, check_origin
+from emulator.control.receiver import receive
+from emulator.errors import OssError
+from emulator.wire.request import OssRequest
+from emulator.wire.response import OssResponse
+
+PREFIX = "/_emulator/"
+
+Handler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
+
+logger = logging.getLogger("emulator.control")
+
+
+async def respond(ctx: Context, request: OssRequest) -> OssResponse:
+    """The answer to a request whose target lies under `/_emulator/`."""
+    try:
+        endpoint = _endpoint(request.target)
+        if endpoint not in _OPEN:
+            check_origin(ctx.config, request)
+            check_change(ctx.config, request)
+        return await _handler(endpoint, request)(ctx, request)
+    except Refusal as refusal:
+        logger.info("%s %s -> %d %s", request.method, request.target, refusal.status, refusal.error)
+        return refusal_answer(refusal)
+    except OssError as error:
+        return refusal_answer(Refusal(error.status, error.message, error.hint))
+
+
+async def health(ctx: Context, request: OssRequest) -> OssResponse:
+    """`GET health`: the emulator accepts requests, at the address that this one came by."""
+    endpoint = f"{request.scheme}://{request.host}"
+    return json_answer({"status": "ok", "version": __version__, "endpoint": endpoint})
+
+
+async def public_key(ctx: Context, request: OssRequest) -> OssResponse:
+    """`GET callback_pub_key.pem`: the public half of the key that callbacks are signed with."""
+    return OssResponse(200, {"Content-Type": "application/x-pem-file"}, await ctx.callbacks.signer.public_pem())
+
+
+async def adopt(ctx: Context, request: OssRequest) -> OssResponse:
+    """`POST adopt`: files dropped into the tree become objects now."""
+    return json_answer({"adopted": await ctx.store.adopt()})
+
+
+async def reset(ctx: Context, request: OssRequest) -> OssResponse:
+    """`POST reset`: all objects, uploads and records away, the buckets as configured."""
+    await ctx.store.reset(ctx.config.new_buckets(ctx.clock.now()))
+    ctx.callbacks.journal.clear()
+    return OssResponse(204)
+
+
+_ENDPOINTS: dict[str, dict[str, Handler]] = {
+    "health": {"GET": health},
+    "callback_pub_key.pem": {"GET": public_key},
+    "callbacks": {"GET": list_callbacks, "DELETE": clear_callbacks},
+    "callbacks/{id}": {"GET": show_callback},
+    "reset": {"POST": reset},
+    "adopt": {"POST": adopt},
+    "receiver": {"*": receive},
+}
+# What changes nothing and tells nothing: application servers ask for these under whatever name they know us by.
+_OPEN = ("health", "callback_pub_key.pem", "receiver")
+
+
+def _endpoint(target: str) -> str:
+    """The row of the table that a raw path means, or the path itself when it is none."""
+    path = target.removeprefix(PREFIX.rstrip("/")).strip("/")
+    head, slash, rest = path.partition("/")
+    if head == "receiver":
+        return head
+    if head == "callbacks" and slash and "/" not in rest:
+        return "callbacks/{id}"
+    return path
+
+
+def _handler(endpoint: str, request: OssRequest) -> Handler:
+    methods = _ENDPOINTS.get(endpoint)
+    if methods is None:
+        known = ", ".join(PREFIX + name for name in _ENDPOINTS)
+        raise Refusal(404, f"There is no endpoint {request.target!r}.", f"The emulator's own endpoints are {known}.")
+    method = "GET" if request.method == "HEAD" else request.method
+    handler = methods.get(method) or methods.get("*")
+    if handler is None:
+        allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
+        raise Refusal(405, f"{PREFIX}{endpoint} takes no {request.method}.", f"It takes {allowed}.", {"Allow": allowed})
+    return handler

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.measures import FULL, MEASURES, QUICK, Bench
+from bench.measures import MEASURES
+from bench.rounds import FULL, QUICK, Bench
 from bench.subjects import ALL, DEFAULT, Unmeasured
 from bench.table import Row, render
 
@@ -52,9 +53,9 @@ def main() -> None:
                 bench.note("all", name, error)
     print(f"{time.monotonic() - began:5.0f} s  done", file=sys.stderr)
 
-    print(render(rows, options.subjects, bench.notes))
+    print(render(rows, options.subjects, bench.notes()))
     if options.json:
-        document = {"rows": [asdict(row) for row in rows], "notes": bench.notes}
+        document = {"rows": [asdict(row) for row in rows], "notes": bench.notes()}
         options.json.write_text(json.dumps(document, indent=2) + "\n")
 
 

@@ -1,118 +1,23 @@
-"""What is measured. A measure takes a `Bench` and gives rows; its name is what `--only` takes.
-
-Rounds are interleaved: every subject has its turn before any has its second, each round begins with another one, and a
-figure is the median over the rounds. So a machine that is busy for a while is busy for all of them.
-"""
+"""What is measured. A measure takes a `Bench` and gives rows; its name is what `--only` takes."""
 
 import base64
 import json
 import statistics
 import subprocess
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from itertools import count
-from pathlib import Path
-from typing import TypeVar
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from bench import fill, load
+from bench.rounds import MIB, Bench, medians
 from bench.subjects import BUCKET, Receiver, Server, Subject, Unmeasured, find_program
 from bench.table import Reach, Row
 
-Measured = TypeVar("Measured", bound=Server | Subject)
-Found = TypeVar("Found")
-
 SMALL = b"x" * 1024
 CONNECTIONS = (1, 16)
-MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Size:
-    """How long and how much. `seconds` is one subject's turn at a small load, `limit_seconds` the whole run."""
-
-    rounds: int
-    seconds: int
-    keys: int
-    large_rounds: int
-    large_bytes: int
-    listed_keys: int
-    pages: int
-    limit_seconds: float
-
-
-FULL = Size(3, 3, 1000, 3, 1024 * MIB, 1_000_000, 25, 540)
-QUICK = Size(2, 1, 200, 1, 256 * MIB, 100_000, 15, 105)
 FEW_KEYS = 10_000
-
-
-@dataclass
-class Bench:
-    """One run: its subjects, their running servers, a scratch folder, and the notes for under the table."""
-
-    subjects: Sequence[Subject]
-    size: Size
-    scratch: Path
-    stack: ExitStack
-    notes: list[str] = field(default_factory=list)
-    ends: float = field(init=False)
-    _servers: list[Server] | None = None
-    _folders: "count[int]" = field(default_factory=count)
-
-    def __post_init__(self) -> None:
-        self.ends = time.monotonic() + self.size.limit_seconds
-
-    def folder(self) -> Path:
-        """Give a new folder's path."""
-        return self.scratch / str(next(self._folders))
-
-    def note(self, name: str, what: str, why: object) -> None:
-        """Remember why a figure is missing, once."""
-        text = f"n/a: {name}, {what}: {why}"
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def servers(self) -> list[Server]:
-        """Give the running servers, with `BUCKET` in each; the first call starts them."""
-        if self._servers is None:
-            self._servers = []
-            for subject in self.subjects:
-                try:
-                    server = self.stack.enter_context(Server(subject, self.folder()))
-                except Unmeasured as error:
-                    self.note(subject.name, "everything", error)
-                    continue
-                server.make_bucket()
-                self._servers.append(server)
-        return self._servers
-
-    def interleave(
-        self, what: str, rounds: int, subjects: Sequence[Measured], probe: Callable[[Measured], Found]
-    ) -> dict[str, list[Found]]:
-        """Probe every subject in each round; give the results by name. One that fails is left out from there on."""
-        results: dict[str, list[Found]] = defaultdict(list)
-        failed: set[str] = set()
-        for turn in range(rounds):
-            start = turn % max(len(subjects), 1)
-            for subject in [*subjects[start:], *subjects[:start]]:
-                if subject.name in failed:
-                    continue
-                try:
-                    if time.monotonic() > self.ends:
-                        raise Unmeasured(f"the run's {self.size.limit_seconds:g} s are over")
-                    results[subject.name].append(probe(subject))
-                except (Unmeasured, OSError) as error:
-                    failed.add(subject.name)
-                    self.note(subject.name, what, error)
-        return {name: found for name, found in results.items() if found}
-
-
-def medians(results: dict[str, list[float]]) -> dict[str, float]:
-    """Give the median of each subject's results."""
-    return {name: statistics.median(found) for name, found in results.items()}
 
 
 def load_rows(
@@ -249,55 +154,74 @@ def measure_large(bench: Bench) -> list[Row]:
     ]
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page of a listing: the query that asks for it beside `list-type` and `max-keys`, and what must be in it."""
+
+    name: str
+    query_of: Callable[[int], str]
+    holds: tuple[bytes, int]
+
+
+PAGES = (
+    Page("first page", lambda keys: "", (b"<Key>", 1000)),
+    Page(
+        "last page",
+        lambda keys: f"&start-after={quote(fill.key_of(keys - 1001, keys), safe='')}",
+        (b"<IsTruncated>false", 1),
+    ),
+    Page("with a delimiter", lambda keys: "&delimiter=%2F", (b"<CommonPrefixes>", fill.PREFIXES)),
+)
+
+
 def measure_list(bench: Bench) -> list[Row]:
     """Pages of 1,000 keys: the first, the last, and ten prefixes folded by a delimiter; of few keys and of many."""
-    many = bench.size.listed_keys
-    servers: dict[int, list[Server]] = {FEW_KEYS: [], many: []}
+    sizes = (FEW_KEYS, bench.size.listed_keys)
+    servers: dict[int, dict[str, Server]] = {}
+    rows: list[Row] = []
     with ExitStack() as stack:
-        for keys, filled in servers.items():
+        for keys in sizes:
 
             def start(subject: Subject, keys: int = keys) -> Server:
                 folder = bench.folder()
                 subject.fill(folder, BUCKET, keys)
                 return stack.enter_context(Server(subject, folder))
 
-            started = bench.interleave(f"list of {keys:,} keys", 1, bench.subjects, start)
-            filled += [found[0] for found in started.values()]
-        return list_rows(bench, servers)
+            started = bench.interleave(f"list {keys:,} keys", 1, bench.subjects, start)
+            servers[keys] = {name: found[0] for name, found in started.items()}
+        sizes_of = {name: [keys for keys in sizes if name in servers[keys]] for name in servers[FEW_KEYS]}
+        for page in PAGES:
 
+            def probe(server: Server, page: Page = page) -> dict[int, float]:
+                # Few and many one right after the other: their ratio is what is asked for.
+                return {keys: time_page(servers[keys][server.name], page, keys) for keys in sizes_of[server.name]}
 
-def list_rows(bench: Bench, servers: dict[int, list[Server]]) -> list[Row]:
-    """Give the rows of `measure_list` for servers by the number of keys in their bucket."""
-    rows: list[Row] = []
-    pages: dict[str, tuple[Callable[[int], str], Callable[[bytes], bool]]] = {
-        "first page": (lambda keys: "", lambda page: page.count(b"<Key>") == 1000),
-        "last page": (
-            lambda keys: f"&start-after={quote(fill.key_of(keys - 1001, keys), safe='')}",
-            lambda page: page.count(b"<Key>") == 1000 and b"<IsTruncated>false" in page,
-        ),
-        "with a delimiter": (lambda keys: "&delimiter=%2F", lambda page: page.count(b"<CommonPrefixes>") == 10),
-    }
-    for page, (query_of, is_right) in pages.items():
-        of_few: dict[str, float] = {}
-        for keys, filled in servers.items():
-            query = f"list-type=2&max-keys=1000{query_of(keys)}"
-
-            def probe(server: Server, query: str = query, is_right: Callable[[bytes], bool] = is_right) -> float:
-                with server.connect() as connection:
-                    started = time.perf_counter()
-                    if not is_right(server.ask(connection, "GET", BUCKET, query=query)):
-                        raise Unmeasured("the page does not hold what it should")
-                    return (time.perf_counter() - started) * 1000
-
-            figures = medians(bench.interleave(f"list, {page}", bench.size.pages, filled, probe))
-            if keys == FEW_KEYS:
-                of_few = figures
-                rows.append(Row(f"list {keys:,} keys, {page}", "ms", "less", figures))
-                continue
-            beside = {f"of {FEW_KEYS:,}": of_few["emulator"]} if "emulator" in of_few else {}
+            results = bench.interleave(f"list, {page.name}", bench.size.pages, list(servers[FEW_KEYS].values()), probe)
+            few, many = (
+                medians({name: [turn[keys] for turn in turns if keys in turn] for name, turns in results.items()})
+                for keys in sizes
+            )
+            beside = {f"of {FEW_KEYS:,}": few["emulator"]} if "emulator" in few else {}
             reach = Reach(1 / 1.2, f"of {FEW_KEYS:,}")
-            rows.append(Row(f"list {keys:,} keys, {page}", "ms", "less", figures, beside, [reach]))
+            rows.append(Row(f"list {sizes[0]:,} keys, {page.name}", "ms", "less", few))
+            rows.append(Row(f"list {sizes[1]:,} keys, {page.name}", "ms", "less", many, beside, [reach]))
     return rows
+
+
+def time_page(server: Server, page: Page, keys: int) -> float:
+    """Ask once for a page of a bucket of `keys` keys; the milliseconds from the request to the end of the answer."""
+    query = f"list-type=2&max-keys=1000{page.query_of(keys)}"
+    headers = server.headers("GET", BUCKET, query=query)
+    with server.connect() as connection:
+        connection.connect()
+        started = time.perf_counter()
+        connection.request("GET", server.target(BUCKET, query=query), headers=headers)
+        body = connection.getresponse().read()
+        milliseconds = (time.perf_counter() - started) * 1000
+    what, times = page.holds
+    if body.count(what) != times:
+        raise Unmeasured(f"the page holds {what.decode()} {body.count(what)} times, not {times}")
+    return milliseconds
 
 
 def measure_callback(bench: Bench) -> list[Row]:
@@ -325,12 +249,11 @@ def measure_callback(bench: Bench) -> list[Row]:
                 puts: list[list[bytes]] = [[], []]
                 for number in range(bench.size.keys):
                     key = f"called-{number:06d}"
-                    for requests, more in zip(puts, (extra, {}), strict=True):
+                    for requests, more in zip(puts, ({}, extra), strict=True):
                         headers = server.headers("PUT", BUCKET, key, extra=more)
                         requests.append(load.wire_request(server, "PUT", server.target(BUCKET, key), headers, SMALL))
-                called = run(server.url, puts[0])
-                apart = 1 / run(server.url, puts[1]).rate + 1 / run(receiver.url, [post]).rate
-                return called, 1 / apart
+                apart = 1 / run(server.url, puts[0]).rate + 1 / run(receiver.url, [post]).rate
+                return run(server.url, puts[1]), 1 / apart
 
             what = "PUT 1 KiB with callback"
             results = bench.interleave(what, bench.size.rounds, own, probe)

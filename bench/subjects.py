@@ -65,7 +65,7 @@ class Subject:
 
         Raises `Unmeasured` where nothing quicker than `count` uploads would do it.
         """
-        raise Unmeasured(f"no quick way to fill it with {count:,} keys")
+        raise Unmeasured("it can be filled only by uploads")
 
 
 class Emulator(Subject):

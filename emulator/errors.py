@@ -18,7 +18,8 @@ class OssError(Exception):
     """A refusal that the client is told about.
 
     `status` is the HTTP status, `code` the wire's Code, `message` the wire's Message, `ec` the fine-grained code or
-    `None` where it is not known. `elements` are the extra XML elements, in order. `headers` go out with the answer.
+    `None` where it is not known (`ec=""` says so where the class has one). `elements` are the extra XML elements, in
+    order. `headers` go out with the answer.
     `hint` is for the developer: what was received, what was expected, what to change; it never changes the wire text.
     """
 
@@ -42,7 +43,7 @@ class OssError(Exception):
         if message is not None:
             self.message = message
         if ec is not None:
-            self.ec = ec
+            self.ec = ec or None
         self.hint = hint
         self.headers: Mapping[str, str] = headers or {}
         self.elements: dict[str, str] = {name: str(value) for name, value in elements.items()}

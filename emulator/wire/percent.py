@@ -20,7 +20,7 @@ def decode(text: str) -> str:
     return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # parameter names and hot keys; small, because a callback parameter has kilobytes
 def encode(text: str, safe: str = "") -> str:
     """Encode every byte outside `A-Za-z0-9-._~` and `safe` as upper-case `%XX`."""
     return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe)

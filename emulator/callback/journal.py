@@ -1,0 +1,160 @@
+"""The callback records, in SQLite: bounded, and honest about what had to go.
+
+A record is on disk when `add` returns, so that it outlives a killed process. One thread owns the database; records that
+arrive while it writes are committed together.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from emulator import config
+from emulator.callback.record import CallbackRecord
+
+MAX_PAGE = 1000
+
+# `seq` starts at 1 and has no gaps, so what was evicted needs no counter: it is what comes before the oldest.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS callbacks (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, bucket TEXT NOT NULL, object TEXT NOT NULL, outcome TEXT NOT NULL,
+    record BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS callbacks_by_id ON callbacks (id);
+"""
+
+_log = logging.getLogger("emulator.callback")
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(CallbackRecord)
+
+_Result = TypeVar("_Result")
+_Row = tuple[str, str, str, str, bytes]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some records, oldest first, and how many have been evicted since the journal was last cleared."""
+
+    callbacks: tuple[CallbackRecord, ...]
+    evicted: int
+
+
+class Journal:
+    """Keeps the last `limits.records` records in the file `path`, or in memory if that is `None`.
+
+    The database is opened when it is first used. All methods but the constructor belong to one event loop.
+    """
+
+    def __init__(self, path: Path | None, limits: config.Limits) -> None:
+        self._path = path
+        self._max_records = limits.records
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="callback-journal")
+        self._database: sqlite3.Connection | None = None
+        self._waiting: list[_Row] = []
+        self._next: asyncio.Task[None] | None = None  # commits all of `_waiting`, once the commit before it is done
+        self._committing = asyncio.Lock()
+
+    async def add(self, record: CallbackRecord) -> None:
+        """Keep `record`. A disk that does not take it is logged: the upload has happened all the same."""
+        row = (record.id, record.bucket, record.object, record.outcome, _encoder.encode(record))
+        self._waiting.append(row)
+        if self._next is None:
+            self._next = asyncio.create_task(self._commit())
+        try:
+            await asyncio.shield(self._next)
+        except sqlite3.Error as error:
+            _log.error("the callback record %s could not be kept in %s: %s", record.id, self._path, error)
+
+    async def get(self, id: str) -> CallbackRecord | None:  # noqa: A002 - the record's own word
+        """The record of the upload with request id `id`; `None` if there is none, or no longer."""
+        row = await self._call(lambda database: _select_one(database, id))
+        return None if row is None else _decoder.decode(row)
+
+    async def list(
+        self,
+        *,
+        bucket: str | None = None,
+        object: str | None = None,  # noqa: A002 - the record's own word
+        outcome: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Records oldest first: those that fit every filter, from behind the id `after` (unknown: from the start)."""
+        rows, evicted = await self._call(
+            lambda database: _select(database, bucket, object, outcome, after, min(limit, MAX_PAGE))
+        )
+        return Page(tuple(_decoder.decode(row) for row in rows), evicted)
+
+    async def clear(self) -> None:
+        """Forget every record."""
+        await self._call(_delete_all)
+
+    async def close(self) -> None:
+        """Close the database; nothing may be using it."""
+        if self._database is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._database.close)
+        self._thread.shutdown()
+
+    async def _commit(self) -> None:
+        async with self._committing:
+            rows, self._waiting, self._next = self._waiting, [], None
+            await self._call(lambda database: _insert(database, rows, self._max_records))
+
+    async def _call(self, function: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """What `function` makes of the database, in the journal's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(self._open()))
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            database = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.executescript(_SCHEMA)
+            self._database = database
+        return self._database
+
+
+def _insert(database: sqlite3.Connection, rows: list[_Row], max_records: int) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        (newest,) = database.execute("SELECT coalesce(max(seq), 0) FROM callbacks").fetchone()
+        database.executemany(
+            "INSERT INTO callbacks VALUES (?, ?, ?, ?, ?, ?)",
+            ((seq, *row) for seq, row in enumerate(rows, start=newest + 1)),
+        )
+        database.execute("DELETE FROM callbacks WHERE seq <= ?", (newest + len(rows) - max_records,))
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def _select_one(database: sqlite3.Connection, id: str) -> bytes | None:  # noqa: A002 - the record's own word
+    row = database.execute("SELECT record FROM callbacks WHERE id = ? ORDER BY seq DESC LIMIT 1", (id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _select(
+    database: sqlite3.Connection,
+    bucket: str | None,
+    key: str | None,
+    outcome: str | None,
+    after: str | None,
+    limit: int,
+) -> tuple[list[bytes], int]:
+    rows = database.execute(
+        "SELECT record FROM callbacks WHERE (?1 IS NULL OR bucket = ?1) AND (?2 IS NULL OR object = ?2) "
+        "AND (?3 IS NULL OR outcome = ?3) AND seq > coalesce((SELECT max(seq) FROM callbacks WHERE id = ?4), 0) "
+        "ORDER BY seq LIMIT ?5",
+        (bucket, key, outcome, after, limit),
+    ).fetchall()
+    (oldest,) = database.execute("SELECT min(seq) FROM callbacks").fetchone()
+    return [row[0] for row in rows], 0 if oldest is None else oldest - 1
+
+
+def _delete_all(database: sqlite3.Connection) -> None:
+    database.execute("DELETE FROM callbacks")

@@ -1,0 +1,87 @@
+"""What is kept of a callback: what was asked for, sent, answered and concluded. The JSON of the emulator's endpoints.
+
+Bodies are text; bytes that are not UTF-8 are `{"base64": ...}`. Headers are pairs of name and value in wire order.
+"""
+
+import base64
+import codecs
+from typing import Any
+
+import msgspec
+
+from emulator.callback.template import Value
+
+
+class Binary(msgspec.Struct, frozen=True):
+    """Bytes that are not UTF-8."""
+
+    base64: str
+
+
+Content = str | Binary
+Headers = tuple[tuple[str, str], ...]
+
+
+class SentRequest(msgspec.Struct, frozen=True):
+    """The head of a callback request as it stood, or would have stood, on the wire; its body is the record's."""
+
+    line: str
+    headers: Headers
+
+
+class ReceivedResponse(msgspec.Struct, frozen=True):
+    """What the application server answered. `body` ends where the record's limit is if `truncated` says so."""
+
+    status: int
+    headers: Headers
+    body: Content
+    truncated: bool
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One URL tried. `address` is the IP and port last spoken to (`None`: not resolved), `sni` the TLS server name that
+    was sent, if any. `error` says why it did not count; a good answer has none."""
+
+    url: str
+    address: str | None
+    sni: str | None
+    request: SentRequest
+    response: ReceivedResponse | None
+    milliseconds: float
+    error: str | None
+
+
+class CallbackRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A callback from end to end.
+
+    `id` is the upload's request id, `time` RFC 3339 in UTC. `callback` are the decoded parameters, `variables` every
+    value that could be filled in. `string_to_sign` is that of the last URL tried. `truncated` says that `body` and
+    `string_to_sign` end at the record's limit. `outcome` is `success` or `failed`; `status`, `message` and `ec` are
+    what the uploader was given.
+    """
+
+    id: str
+    time: str
+    operation: str
+    bucket: str
+    object: str
+    callback: dict[str, Any]
+    variables: dict[str, Value]
+    body: Content
+    string_to_sign: Content
+    truncated: bool
+    attempts: tuple[Attempt, ...]
+    outcome: str
+    status: int
+    message: str
+    ec: str
+    hint: str
+
+
+def content(data: bytes, limit: int) -> tuple[Content, bool]:
+    """The first `limit` bytes of `data` for a record, and whether there were more. A cut character is left out."""
+    is_truncated = len(data) > limit
+    try:
+        return codecs.utf_8_decode(data[:limit], "strict", not is_truncated)[0], is_truncated
+    except UnicodeDecodeError:
+        return Binary(base64.b64encode(data[:limit]).decode()), is_truncated

@@ -23,12 +23,14 @@ Resource = Literal["Service", "Bucket", "Object"]
 Handler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
 
 _RESOURCES: dict[str, Resource] = {"/": "Service", "/{bucket}": "Bucket", "/{bucket}/{key}": "Object"}
+_RESOURCE_ORDER: dict[Resource, int] = {"Service": 0, "Bucket": 1, "Object": 2}
+_METHODS = ("GET", "DELETE", "HEAD", "PUT", "POST", "OPTIONS")  # in the order of OSS's Allow header
 
 
 class Operation(msgspec.Struct, frozen=True):
     """A row of the table.
 
-    `name` is the API reference's, `route` the row as written. `action` is the permission it asks for. `handler` is
+    `name` is the API reference's, `route` the row as written. `action` is the permission it asks for. `function` is
     `None` for an operation that OSS has and the emulator has not. `is_signed` is false where OSS looks at no signature
     (preflight, form upload). `needs_bucket` is false where the bucket need not exist.
     """
@@ -40,9 +42,20 @@ class Operation(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str | None], ...]
     headers: tuple[str, ...]
     action: str
-    handler: Handler | None
+    function: Handler | None
     is_signed: bool = True
     needs_bucket: bool = True
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether the emulator has the operation."""
+        return self.function is not None
+
+    @property
+    def handler(self) -> Handler:
+        """What does it; `Table.resolve` gives out no row without."""
+        assert self.function is not None
+        return self.function
 
     def demands(self) -> tuple[int, int]:
         """How much the row asks for: all its demands, and those of the query."""
@@ -71,14 +84,16 @@ def operation(
     return register
 
 
-def known(rows: Iterable[str]) -> None:
+def known(rows: str) -> None:
     """Put operations into the table that OSS has and the emulator has not: lines of a name and a route."""
-    for row in rows:
-        name, _, route = row.partition(" ")
+    for row in rows.strip().splitlines():
+        name, _, route = row.strip().partition(" ")
         TABLE.append(_row(name, route.strip(), name, None, True, True))
 
 
-def _row(name: str, route: str, action: str, handler: Handler | None, is_signed: bool, needs_bucket: bool) -> Operation:
+def _row(
+    name: str, route: str, action: str, function: Handler | None, is_signed: bool, needs_bucket: bool
+) -> Operation:
     line, *headers = route.split(" ")[1:]
     path, _, query = line.partition("?")
     demands = []
@@ -93,7 +108,7 @@ def _row(name: str, route: str, action: str, handler: Handler | None, is_signed:
         query=tuple(demands),
         headers=tuple(header.removesuffix(":") for header in headers),
         action=action,
-        handler=handler,
+        function=function,
         is_signed=is_signed,
         needs_bucket=needs_bucket,
     )
@@ -103,36 +118,40 @@ class Table:
     """The rows, arranged for look-up by method and resource."""
 
     def __init__(self, rows: Iterable[Operation]) -> None:
-        self.rows = sorted(rows, key=lambda row: (row.resource != "Service", row.resource != "Bucket", row.name))
+        self.rows = sorted(rows, key=lambda row: (_RESOURCE_ORDER[row.resource], row.name))
         self._by_kind: dict[tuple[str, Resource], list[Operation]] = {}
         for row in sorted(self.rows, key=Operation.demands, reverse=True):
             self._by_kind.setdefault((row.method, row.resource), []).append(row)
-        self._sub_resources = {name for row in self.rows for name, value in row.query if value is None}
+        self._without_query = {
+            kind: [row for row in rows_of_kind if not row.query] for kind, rows_of_kind in self._by_kind.items()
+        }
+        of_objects = _sub_resources(row for row in self.rows if row.resource == "Object")
+        everywhere = _sub_resources(self.rows)
+        # A link to an object may carry any parameter (`?style=2`), so only what means something there counts. A bucket
+        # or the service is never linked to: a sub-resource of something else is a lost key or bucket, and no listing.
+        self._sub_resources: dict[Resource, frozenset[str]] = {
+            "Service": everywhere,
+            "Bucket": everywhere,
+            "Object": of_objects,
+        }
 
     def resolve(self, request: OssRequest) -> Operation:
-        """The operation that `request` asks for.
+        """The operation that `request` asks for; it is one that the emulator has.
 
         Raises:
             MethodNotAllowed: OSS has no such method on this resource.
             OperationNotImplemented: a sub-resource is named that the emulator does not serve.
         """
         resource: Resource = "Object" if request.key else "Bucket" if request.bucket else "Service"
-        rows = self._by_kind.get((request.method, resource), ())
-        for row in rows:
+        arranged = self._by_kind if request.parameters else self._without_query
+        for row in arranged.get((request.method, resource), ()):
             if row.fits(request):
                 break
         else:
             raise self._method_not_allowed(request, resource)
         if request.parameters:
-            claimed = {name for name, _ in row.query}
-            for name in request.parameters:
-                if name in self._sub_resources and name not in claimed:
-                    raise OperationNotImplemented(
-                        f"The emulator does not implement {request.method} with ?{name} on this resource.",
-                        hint=f"{request.method} on a {resource.lower()} with the sub-resource ?{name} is no operation "
-                        f"that the emulator knows; without it the request would have been {row.name}.",
-                    )
-        if row.handler is None:
+            self._check_claims(row, request, resource)
+        if row.function is None:
             raise OperationNotImplemented(
                 f"{row.name} is not implemented by the emulator.",
                 hint=f"{row.name} ({row.route}) is an operation of OSS that the emulator does not have; "
@@ -140,8 +159,20 @@ class Table:
             )
         return row
 
+    def _check_claims(self, row: Operation, request: OssRequest, resource: Resource) -> None:
+        """Raise `OperationNotImplemented` if `request` names a sub-resource that `row` would leave unread."""
+        named = self._sub_resources[resource].intersection(request.parameters)
+        unclaimed = named.difference(name for name, _ in row.query)
+        if unclaimed:
+            name = min(unclaimed)
+            raise OperationNotImplemented(
+                f"{request.method} with ?{name} on a {resource.lower()} is not implemented by the emulator.",
+                hint=f"?{name} is a sub-resource of OSS, but {request.method} with it on a {resource.lower()} is no "
+                f"operation that the emulator knows; without it the request would have been {row.name}.",
+            )
+
     def _method_not_allowed(self, request: OssRequest, resource: Resource) -> MethodNotAllowed:
-        allowed = sorted({method for method, kind in self._by_kind if kind == resource})
+        allowed = [method for method in _METHODS if (method, resource) in self._by_kind]
         return MethodNotAllowed(
             headers={"Allow": " ".join(allowed)},
             hint=f"OSS has no {request.method} on a {resource.lower()}"
@@ -149,3 +180,8 @@ class Table:
             Method=request.method,
             ResourceType=resource,
         )
+
+
+def _sub_resources(rows: Iterable[Operation]) -> frozenset[str]:
+    """The query names that make a request another operation than it would be without them."""
+    return frozenset(name for row in rows for name, value in row.query if value is None)

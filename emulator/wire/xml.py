@@ -31,7 +31,9 @@ def build_document(root: str, content: Content) -> bytes:
 def _write(lines: list[str], indent: str, elements: Elements) -> None:
     for name, content in elements:
         if isinstance(content, str):
-            lines.append(f"{indent}<{name}>{escape(content)}</{name}>\n")
+            if "&" in content or "<" in content or ">" in content:  # hardly ever, and a page has 10,000 texts
+                content = escape(content)
+            lines.append(f"{indent}<{name}>{content}</{name}>\n")
         elif isinstance(content, bool):
             lines.append(f"{indent}<{name}>{'true' if content else 'false'}</{name}>\n")
         elif isinstance(content, int):

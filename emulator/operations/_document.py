@@ -1,0 +1,51 @@
+"""What operations that speak in documents share: reading a body, answering with one, and the account in it."""
+
+import hashlib
+from xml.etree.ElementTree import Element
+
+from emulator.config import Auth
+from emulator.context import Context
+from emulator.errors import EntityTooLarge, MalformedXML
+from emulator.wire.digests import check_content_md5
+from emulator.wire.request import OssRequest
+from emulator.wire.response import OssResponse
+from emulator.wire.xml import Content, Elements, build_document, parse_document
+
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+DEFAULT_REGION = "cn-hangzhou"  # where `auth.region` takes signatures of any
+
+
+async def read_document(request: OssRequest, root: str, *, ec: str | None = None) -> Element | None:
+    """The document in the request's body, its root called `root`; `None` if the body is empty.
+
+    Raises:
+        InvalidDigest: the body does not fit its Content-MD5.
+        MalformedXML: it is no such document, or longer than 2 MiB; `ec` goes with the error.
+    """
+    try:
+        body = await request.body.read(MAX_DOCUMENT_BYTES)
+    except EntityTooLarge as error:
+        raise MalformedXML(ec=ec, hint=f"A document may have {MAX_DOCUMENT_BYTES} bytes.") from error
+    check_content_md5(request.headers, hashlib.md5(body, usedforsecurity=False).digest())
+    return parse_document(body, root, ec=ec) if body else None
+
+
+def document_response(root: str, content: Content) -> OssResponse:
+    """200 with a document."""
+    return OssResponse(200, {"Content-Type": "application/xml"}, build_document(root, content))
+
+
+def owner(ctx: Context) -> Elements:
+    """The content of an Owner element. The emulator has one account, and it owns everything."""
+    account = ctx.config.auth.account_id
+    return [("ID", account), ("DisplayName", account)]
+
+
+def region(auth: Auth) -> str:
+    """The region in which every bucket is."""
+    return DEFAULT_REGION if auth.region == "any" else auth.region
+
+
+def location(auth: Auth) -> str:
+    """The region as documents spell it: `oss-cn-hangzhou`."""
+    return f"oss-{region(auth)}"

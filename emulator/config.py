@@ -172,6 +172,11 @@ class Config(Section, frozen=True):
         """Whether every strict reading of OSS's rules is on."""
         return self.profile == "real"
 
+    @property
+    def bucket_names(self) -> list[str]:
+        """The names of the configured buckets."""
+        return [bucket if isinstance(bucket, str) else bucket.name for bucket in self.buckets]
+
     def new_buckets(self, created: datetime) -> list[Bucket]:
         """The configured buckets as they are when new."""
         named = [ConfiguredBucket(name=bucket) if isinstance(bucket, str) else bucket for bucket in self.buckets]

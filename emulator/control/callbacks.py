@@ -20,21 +20,20 @@ async def list_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
     outcome = parameters.get("outcome")
     if outcome is not None and outcome not in _OUTCOMES:
         raise Refusal(400, f"There is no outcome {outcome!r}.", f"The outcomes are {' and '.join(_OUTCOMES)}.")
-    journal = ctx.callbacks.journal
-    records = journal.list(
+    page = await ctx.callbacks.journal.list(
         bucket=parameters.get("bucket"),
         object=parameters.get("object"),
         outcome=outcome,
         after=parameters.get("after"),
         limit=_limit(parameters.get("limit")),
     )
-    return json_answer({"callbacks": records, "evicted": journal.evicted})
+    return json_answer(page)
 
 
 async def show_callback(ctx: Context, request: OssRequest) -> OssResponse:
     """`GET callbacks/{id}`: one record; its id is the request id of the upload."""
     record_id = request.target.rstrip("/").rpartition("/")[2]
-    record = ctx.callbacks.journal.get(record_id)
+    record = await ctx.callbacks.journal.get(record_id)
     if record is None:
         raise Refusal(
             404,
@@ -47,7 +46,7 @@ async def show_callback(ctx: Context, request: OssRequest) -> OssResponse:
 
 async def clear_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
     """`DELETE callbacks`: forget them all."""
-    ctx.callbacks.journal.clear()
+    await ctx.callbacks.journal.clear()
     return OssResponse(204)
 
 

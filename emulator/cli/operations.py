@@ -1,0 +1,23 @@
+"""`oss-emulator operations`: which operations OSS has, and which of them are emulated."""
+
+import argparse
+
+from emulator.cli.command import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Describe the command."""
+    text = "print the operations of OSS, and which of them are emulated"
+    commands.add_parser("operations", help=text, description=text).set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the operation table."""
+    from emulator.operations import TABLE
+
+    rows = [("OPERATION", "EMULATED", "REQUEST")]
+    rows += [(row.name, "yes" if row.is_emulated else "no", row.route) for row in TABLE.rows]
+    width = max(len(name) for name, _, _ in rows)
+    for name, emulated, route in rows:
+        print(f"{name:<{width}}  {emulated:<8}  {route}")
+    return 0

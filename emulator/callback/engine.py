@@ -1,14 +1,11 @@
 """CallbackEngine: an upload that is stored and a callback that was asked for, to the answer that the uploader gets."""
 
 import asyncio
-import base64
-import hashlib
 import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from email.utils import format_datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,20 +14,19 @@ import msgspec
 from emulator import config
 from emulator.callback import hints, refusals
 from emulator.callback.dispatch import Dispatcher, Verdict
+from emulator.callback.head import PUBLIC_KEY_PATH, request_headers
 from emulator.callback.image_info import read_image_info
 from emulator.callback.journal import Journal
 from emulator.callback.record import Attempt, CallbackRecord, content
 from emulator.callback.refusals import Refusal
 from emulator.callback.signature import Signer, string_to_sign
-from emulator.callback.spec import CallbackSpec, sendable_headers
+from emulator.callback.spec import CallbackSpec
 from emulator.callback.template import IMAGE_VARIABLES, Value
 from emulator.callback.url import CallbackUrl, is_private
 from emulator.clock import Clock
 
 # Each callback in flight holds two connections, and a process has 1,024 descriptors. Guess: OSS's own bound is unknown.
 MAX_IN_FLIGHT = 400
-
-PUBLIC_KEY_PATH = "/_emulator/callback_pub_key.pem"
 
 _INTERRUPTED = Refusal("The emulator stopped before the callback had ended.", "")
 
@@ -224,33 +220,19 @@ class CallbackEngine:
                 return
 
     async def _headers(self, delivery: _Delivery, url: CallbackUrl) -> list[tuple[str, str]]:
-        """Every header of the request, in OSS's order.
-
-        Guess: x-oss-requester is the owner also for an anonymous upload; the additional headers come last.
-        """
-        spec, upload, body = delivery.spec, delivery.upload, delivery.body
-        own_host = url.host_header(includes_port=self._settings.host_includes_port)
-        public_key_url = self._settings.public_key_url or self._endpoint() + PUBLIC_KEY_PATH
-        additional = sendable_headers(spec)
-        return [
-            ("Host", spec.host or own_host),
-            ("Connection", "close"),
-            ("Content-Length", str(len(body))),
-            ("Authorization", await self.signer.sign(delivery.string_to_sign)),
-            ("Content-MD5", base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()),
-            ("Content-Type", spec.body_type),
-            ("Date", format_datetime(self._clock.now(), usegmt=True)),
-            ("User-Agent", "aliyun-oss-callback"),
-            ("x-oss-additional-headers", ";".join(sorted(additional))),
-            ("x-oss-bucket", upload.bucket),
-            ("x-oss-owner", self._account_id),
-            ("x-oss-pub-key-url", base64.b64encode(public_key_url.encode()).decode()),
-            ("x-oss-request-id", upload.request_id),
-            ("x-oss-requester", self._account_id),
-            ("x-oss-signature-version", "1.0"),
-            ("x-oss-tag", "CALLBACK"),
-            *additional.items(),
-        ]
+        """Every header of the request, the signature among them."""
+        return request_headers(
+            delivery.spec,
+            url,
+            delivery.body,
+            bucket=delivery.upload.bucket,
+            request_id=delivery.upload.request_id,
+            account_id=self._account_id,
+            public_key_url=self._settings.public_key_url or self._endpoint() + PUBLIC_KEY_PATH,
+            authorization=await self.signer.sign(delivery.string_to_sign),
+            host_includes_port=self._settings.host_includes_port,
+            now=self._clock.now(),
+        )
 
     async def _resolve(self, url: CallbackUrl) -> list[str]:
         """The IPv4 addresses of a URL's host."""

@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument(
         "--key",
-        type=Path,
+        type=_file,
         metavar="FILE",
         help="RSA key (PEM) to sign with; an emulator's is oss-data/callback_key.pem",
     )
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         spec = parse_callback(
             _base64(options.callback),
-            None if options.callback_var is None else _base64(options.callback_var),
+            _callback_var(options.callback_var, dict(options.values)),
             empty_url=config.callback.empty_url,
             is_strict=config.is_strict,
         )
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     if spec is None:
         print("No callback would be sent: there is no callbackUrl.", file=sys.stderr)
         return FAILED
-    values = SAMPLE | spec.variables | dict(options.values)
+    values = SAMPLE | dict(options.values) | spec.variables
     print(asyncio.run(_request(spec, values, options.key, config)))
     for warning in spec.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -104,7 +105,7 @@ async def _request(spec: "CallbackSpec", values: "dict[str, Value]", key: Path |
         request_id=str(values["reqId"]),
         account_id=config.auth.account_id,
         public_key_url=f"http://127.0.0.1:{config.server.port}{PUBLIC_KEY_PATH}",
-        authorization=await Signer(None, str(key)).sign(string_to_sign(url.target, body)) if key else UNSIGNED,
+        authorization=await Signer(key).sign(string_to_sign(url.target, body)) if key else UNSIGNED,
         host_includes_port=config.callback.host_includes_port,
         now=Clock().now(),
     )
@@ -112,9 +113,21 @@ async def _request(spec: "CallbackSpec", values: "dict[str, Value]", key: Path |
     return f"{head}\n\n{body.decode('utf-8', 'backslashreplace')}"
 
 
+def _callback_var(text: str | None, values: "dict[str, Value]") -> str | None:
+    """The custom variables of both arguments. What cannot be read is left as it is: the refusal will say why."""
+    custom = {name: value for name, value in values.items() if name.startswith("x:")}
+    if text is None:
+        return _base64(json.dumps(custom)) if custom else None
+    encoded = _base64(text)
+    try:
+        return _base64(json.dumps(json.loads(base64.b64decode(encoded)) | custom)) if custom else encoded
+    except (ValueError, TypeError, RecursionError):
+        return encoded
+
+
 def _base64(text: str) -> str:
-    """A parameter as clients send it; JSON begins with a brace, which base64 cannot."""
-    if text.lstrip().startswith("{"):
+    """A parameter as clients send it; JSON begins with a character that base64 does not have."""
+    if text.lstrip().startswith(("{", "[", '"')):
         return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
     return text
 
@@ -133,3 +146,9 @@ def _assignment(text: str) -> "tuple[str, Value]":
     if value and not (value.isascii() and value.isdigit()):
         raise argparse.ArgumentTypeError(f"{name} is a whole number, got {value!r}")
     return name, int(value) if value else None
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return Path(text)

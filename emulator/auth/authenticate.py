@@ -17,7 +17,7 @@ import msgspec
 from emulator.auth import v1, v2, v4
 from emulator.auth.claim import Candidate, Claim, encode_bytes, invalid_authorization
 from emulator.auth.credentials import find_key
-from emulator.auth.hints import Case, explain
+from emulator.auth.hints import explain
 from emulator.config import AccessKey, Auth
 from emulator.errors import InvalidArgument, InvalidRequest, OssError, SignatureDoesNotMatch
 from emulator.model import Principal
@@ -159,7 +159,7 @@ def _verify(request: OssRequest, claim: Claim, key: AccessKey, auth: Auth) -> Ad
                     _log_reading(request, claim, candidate)
                 return address
     assert first is not None, "every claim has at least one candidate"
-    raise _mismatch(claim, first, explain(Case(request=request, claim=claim, secret=key.secret), auth))
+    raise _mismatch(claim, first, explain(request, claim, key.secret, auth))
 
 
 def _log_reading(request: OssRequest, claim: Claim, candidate: Candidate) -> None:

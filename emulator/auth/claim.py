@@ -44,7 +44,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     additional_headers: tuple[str, ...] = ()
 
     def resource(self, address: Address) -> str:
-        """What is signed in the place of the URL's path: `/bucket/key` in the scheme's encoding."""
+        """What is signed in the place of the URL's path: `/bucket/key`, `/bucket/` or `/`, as the scheme spells it."""
+        return self.spell(f"/{address.bucket}/{address.key}" if address.bucket else "/")
+
+    def spell(self, path: str) -> str:
+        """`path`, which is decoded, in the scheme's encoding."""
         raise NotImplementedError
 
     def candidates(self, request: OssRequest, resource: str) -> Iterator[Candidate]:

@@ -23,7 +23,6 @@ from emulator.auth.claim import (
 from emulator.auth.dates import check_expires, signing_date
 from emulator.auth.sub_resources import BASE, UNION, UNSIGNED
 from emulator.errors import AccessDenied
-from emulator.wire.address import Address
 from emulator.wire.request import OssRequest
 
 # Which parameters a client has signed, the likeliest rule first. The lists of the SDKs differ, and so do these.
@@ -57,9 +56,9 @@ class V1Claim(Claim, frozen=True, kw_only=True):
     version: ClassVar[str] = "v1"
     mismatch_ec: ClassVar[str] = "0002-00000040"
 
-    def resource(self, address: Address) -> str:
-        """`/bucket/key`, decoded."""
-        return f"/{address.bucket}/{address.key}" if address.bucket else "/"
+    def spell(self, path: str) -> str:
+        """As it is: V1 encodes nothing."""
+        return path
 
     def candidates(self, request: OssRequest, resource: str) -> Iterator[Candidate]:
         """One text for most requests; with a query, one for each rule that signs other parameters of it."""

@@ -24,7 +24,6 @@ from emulator.auth.claim import (
 )
 from emulator.auth.dates import check_expires, signing_date
 from emulator.errors import InvalidArgument
-from emulator.wire.address import Address
 from emulator.wire.percent import encode
 from emulator.wire.request import OssRequest
 
@@ -55,9 +54,9 @@ class V2Claim(Claim, frozen=True, kw_only=True):
     version: ClassVar[str] = "v2"
     mismatch_ec: ClassVar[str] = "0002-00000101"  # Guess: no reply of OSS with a V2 mismatch is public
 
-    def resource(self, address: Address) -> str:
-        """`/bucket/key`, every `/` of it as `%2F`."""
-        return encode(f"/{address.bucket}/{address.key}") if address.bucket else "%2F"
+    def spell(self, path: str) -> str:
+        """Encoded, every `/` of it as `%2F`."""
+        return encode(path)
 
     def candidates(self, request: OssRequest, resource: str) -> Iterator[Candidate]:
         """The one text that V2 knows."""

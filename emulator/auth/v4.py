@@ -24,7 +24,6 @@ from emulator.auth.claim import (
 )
 from emulator.auth.dates import MAX_SKEW, parse_iso_date, request_has_expired, signing_date
 from emulator.errors import AccessDenied, InvalidAccessKeyId, InvalidArgument
-from emulator.wire.address import Address
 from emulator.wire.dates import format_iso_date
 from emulator.wire.percent import encode
 from emulator.wire.request import OssRequest
@@ -99,9 +98,9 @@ class V4Claim(Claim, frozen=True, kw_only=True):
     region: str
     product: str = PRODUCT
 
-    def resource(self, address: Address) -> str:
-        """The canonical URI: `/bucket/key` encoded, `/` as it is."""
-        return encode(f"/{address.bucket}/{address.key}", "/") if address.bucket else "/"
+    def spell(self, path: str) -> str:
+        """Encoded, `/` as it is: the canonical URI."""
+        return encode(path, "/")
 
     def candidates(self, request: OssRequest, resource: str) -> Iterator[Candidate]:
         """One text; another where an empty value was sent as `name=`, or where the Host that was signed has a port."""

@@ -35,6 +35,17 @@ def refusal(*args: Any, auth: Auth = AUTH, now: datetime = NOW, **kwargs: Any) -
     return caught.value
 
 
+def is_shown(vector: dict[str, Any]) -> bool:
+    """Whether the vector's text is the one that a refusal shows: the first reading of everything."""
+    expected = vector["expected"]
+    return (
+        expected["accept"]
+        and expected.get("v1_candidate", "union+x-oss") == "union+x-oss"
+        and "v4_candidate" not in expected
+        and request_of(vector).address.alternative is None
+    )
+
+
 def test_the_table_of_vectors_is_whole() -> None:
     assert (len(VECTORS), len(OUTCOMES)) == (246, 62)
 
@@ -58,22 +69,17 @@ def test_request_signed_by_an_official_sdk_is_accepted(
     )
 
 
-@pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["id"]) for vector in VECTORS])
+@pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["id"]) for vector in VECTORS if is_shown(vector)])
 def test_refused_signature_shows_what_should_have_been_signed(vector: dict[str, Any]) -> None:
     expected = vector["expected"]
-    if expected.get("v1_candidate", "union+x-oss") != "union+x-oss" or "v4_candidate" in expected:
-        pytest.skip("another reading than the one that is shown")
-    if not expected["accept"]:
-        pytest.skip("has no bucket")
     request = request_of(vector)
     keys = tuple(replace(key, secret="another secret altogether") for key in AUTH.keys)
     with pytest.raises(SignatureDoesNotMatch) as caught:
         authenticate(request, replace(AUTH, keys=keys), request.received)
     elements = caught.value.elements
-    if request.address.alternative is None:  # else the other reading of the address is the one that is shown
-        assert elements["StringToSign"] == expected["string_to_sign"]
-        assert bytes.fromhex(elements["StringToSignBytes"]).decode() == expected["string_to_sign"]
-        assert elements.get("CanonicalRequest") == expected.get("canonical_request")
+    assert elements["StringToSign"] == expected["string_to_sign"]
+    assert bytes.fromhex(elements["StringToSignBytes"]).decode() == expected["string_to_sign"]
+    assert elements.get("CanonicalRequest") == expected.get("canonical_request")
     assert elements["OSSAccessKeyId"] == vector["access_key_id"]
     assert elements["SignatureProvided"] == expected["signature"]
 

@@ -59,10 +59,10 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the server until a signal stops it."""
-    gc.disable()  # until ready: nothing that starting makes is garbage
     flags = {path: value for path, value in vars(options).items() if path in FLAGS and value is not None}
     config = load(options.config, os.environ, flags)
     log.configure(config.log)
+    gc.disable()  # until ready: nothing that starting makes is garbage
     with _no_certificates():
         import asyncio
 

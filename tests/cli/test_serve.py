@@ -1,0 +1,148 @@
+"""`oss-emulator serve`, as a process of its own: what it prints, writes, refuses, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+TIMEOUT_SECONDS = 30
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "emulator", "serve", *arguments]
+
+
+@contextmanager
+def serving(cwd: Path, *arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running emulator and its endpoint; it is killed if the test has not ended it."""
+    with subprocess.Popen(
+        command("--port", "0", *arguments),
+        cwd=cwd,
+        env=os.environ | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            name, ready, endpoint = process.stdout.readline().split(" ")
+            assert (name, ready) == ("oss-emulator", "ready")
+            yield process, endpoint.rstrip("\n")
+        finally:
+            process.kill()
+
+
+def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str, str]:
+    """Exit status and the rest of stdout and stderr, after a signal."""
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    return process.returncode, output, errors
+
+
+def refused(cwd: Path, *arguments: str) -> tuple[int, str]:
+    """Exit status and stderr of an emulator that cannot start."""
+    done = subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_a_life_from_ready_to_sigterm(tmp_path):
+    ready_file = tmp_path / "ready.json"
+    with serving(tmp_path, "--ready-file", str(ready_file), "--bucket", "photos", "--bucket", "backups") as (
+        process,
+        endpoint,
+    ):
+        assert json.loads(ready_file.read_text()) == {
+            "endpoint": endpoint,
+            "access_key_id": "emulator",
+            "access_key_secret": "emulator-secret",
+            "region": "cn-hangzhou",
+            "buckets": ["photos", "backups"],
+            "pid": process.pid,
+        }
+        assert stat.S_IMODE(ready_file.stat().st_mode) == 0o600
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+        with urlopen(f"{endpoint}/_emulator/health", timeout=TIMEOUT_SECONDS) as answer:
+            assert json.load(answer)["endpoint"] == endpoint
+
+        status, errors = refused(tmp_path, "--port", "0")
+        assert status == 1
+        assert errors.count("\n") == 1
+        assert "oss-data" in errors
+
+        status, errors = refused(tmp_path, "--port", endpoint.rpartition(":")[2], "--data-dir", "other")
+        assert status == 1
+        assert errors.count("\n") == 1
+        assert "server.port" in errors
+
+        status, output, errors = stopped(process)
+    assert status == 0
+    assert output == ""
+    where, keys, objects = errors.splitlines()[:3]
+    assert endpoint in where
+    assert "photos" in where
+    assert "emulator-secret" in keys
+    assert str(tmp_path / "oss-data" / "buckets") in objects
+    assert not ready_file.exists()
+
+
+def test_ephemeral_data_go_with_the_process_and_ctrl_c_ends_it_well(tmp_path):
+    with serving(tmp_path, "--ephemeral", "--log-format", "json") as (process, _):
+        status, _, errors = stopped(process, signal.SIGINT)
+    entries = [json.loads(line) for line in errors.splitlines()]
+    place = next(entry["message"] for entry in entries if entry["message"].startswith("Objects lie in "))
+    data_dir = Path(place.removeprefix("Objects lie in ").partition(",")[0]).parent
+    assert status == 0
+    assert data_dir.is_absolute()
+    assert not data_dir.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_configuration_comes_from_file_environment_and_flags(tmp_path):
+    (tmp_path / "c.yaml").write_text("buckets: [photos]\nauth: {keys: [{id: file, secret: s3cret}], region: any}")
+    ready_file = tmp_path / "ready.json"
+    arguments = ("--config", "c.yaml", "--ephemeral", "--ready-file", str(ready_file))
+    with serving(tmp_path, *arguments, OSS_EMULATOR_LOG_LEVEL="warning") as (process, _):
+        ready = json.loads(ready_file.read_text())
+        status, _, errors = stopped(process)
+    assert (ready["access_key_id"], ready["access_key_secret"]) == ("file", "s3cret")
+    assert ready["region"] == "cn-hangzhou"
+    assert ready["buckets"] == ["photos"]
+    assert (status, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--ready-file", "no/such/folder/ready.json"], "--ready-file: cannot write", id="ready file"),
+        pytest.param(["--data-dir", "file"], "file", id="data directory that is a file"),
+    ],
+)
+def test_what_cannot_be_written_ends_with_1(tmp_path, arguments, message):
+    (tmp_path / "file").write_text("")
+    status, errors = refused(tmp_path, "--port", "0", "--log-level", "error", *arguments)
+    assert status == 1
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+def test_host_that_is_not_this_machine_s_ends_with_1(tmp_path):
+    status, errors = refused(tmp_path, "--host", "192.0.2.1")
+    assert status == 1
+    assert "192.0.2.1" in errors
+
+
+def test_a_taken_port_is_seen_before_the_data_directory_is_made(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, _ = refused(tmp_path, "--port", str(taken.getsockname()[1]))
+    assert status == 1
+    assert list(tmp_path.iterdir()) == []

@@ -93,7 +93,8 @@ class ObjectRecord(msgspec.Struct, frozen=True):
     """An object as the index knows it. `blob` names the bytes; a record and its blob never change.
 
     `etag` is upper-case hex without quotes, `md5` the 16 raw bytes or `None` where OSS gives no Content-MD5
-    (multipart, appendable), `crc64` the CRC-64/XZ of the bytes as an unsigned integer.
+    (multipart, appendable), `crc64` the CRC-64/XZ of the bytes as an unsigned integer. `blob_mtime_ns` is the blob
+    file's modification time in nanoseconds: with `size` it tells whether somebody has edited the file.
     """
 
     bucket: str
@@ -106,6 +107,7 @@ class ObjectRecord(msgspec.Struct, frozen=True):
     last_modified: datetime
     type: ObjectType
     attributes: ObjectAttributes
+    blob_mtime_ns: int = 0
 
 
 class BucketStat(msgspec.Struct, frozen=True):

@@ -1,0 +1,216 @@
+"""The bytes of objects: files that are written once, under names that say nothing of the keys.
+
+A blob's id is `3f-1a-c3f`: the folder (the low byte of the counter), the run that wrote it and a counter, in hex.
+Because an id carries its run, litter of earlier runs can be swept while this run writes. What an id belongs to is the
+index's business.
+"""
+
+import errno
+import io
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from emulator.errors import InsufficientStorage
+from emulator.storage.digest import Digests, digests_of_file
+
+# Nobody may write to a blob: its links in the tree share the mode, and an editor that respects it makes a new file.
+MODE = 0o444
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Blob(io.FileIO):
+    """A blob opened for reading. Whoever holds it reads this version, whatever happens to the key meanwhile."""
+
+
+class BlobWriter:
+    """A file being written, with nobody's eyes on it yet."""
+
+    def __init__(self, path: str, *, fsync: bool) -> None:
+        self.path = path
+        self._fsync = fsync
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+
+    def write(self, data: bytes) -> None:
+        """Append `data`, all of it.
+
+        Raises:
+            OSError: the disk is full, or broken.
+        """
+        written = os.write(self._fd, data)
+        while written < len(data):
+            written += os.write(self._fd, memoryview(data)[written:])
+
+    def finish(self) -> int:
+        """Close the file, safe on disk if that was asked for; its modification time in nanoseconds."""
+        if self._fsync:
+            os.fsync(self._fd)
+        modified = os.fstat(self._fd).st_mtime_ns
+        self.close()
+        return modified
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Blobs:
+    """The folders `blobs/` and `staging/` of a data directory, as the run with number `run` uses them."""
+
+    def __init__(self, folder: Path, *, run: int, fsync: bool) -> None:
+        self._blobs = os.fspath(folder / "blobs")
+        self._staging = os.fspath(folder / "staging")
+        self._run = f"{run:x}"
+        self._fsync = fsync
+        self._counter = itertools.count()
+        for path in (self._blobs, self._staging):
+            Path(path).mkdir(exist_ok=True)
+
+    def new_id(self) -> str:
+        """An id that no blob has had."""
+        number = next(self._counter)
+        return f"{number & 0xFF:02x}-{self._run}-{number:x}"
+
+    def path(self, blob: str) -> str:
+        """Where the blob with the id `blob` lies."""
+        return f"{self._blobs}/{blob[:2]}/{blob}"
+
+    def open(self, blob: str) -> Blob:
+        """The blob with the id `blob`.
+
+        Raises:
+            FileNotFoundError: it has been replaced or deleted, or is not yet there.
+        """
+        return Blob(self.path(blob))
+
+    def stage(self) -> BlobWriter:
+        """A new file in `staging/`, to be moved in or removed."""
+        return BlobWriter(self.staging_path(), fsync=self._fsync)
+
+    def staging_path(self) -> str:
+        """A free name in `staging/`."""
+        return f"{self._staging}/{self._run}-{next(self._counter):x}"
+
+    def write(self, blob: str, data: bytes) -> int:
+        """Make the blob `blob` of `data`; its modification time in nanoseconds. A failure leaves nothing behind."""
+        path = self.path(blob)
+        try:
+            writer = BlobWriter(path, fsync=self._fsync)
+        except FileNotFoundError:
+            self.make_folder(blob)
+            writer = BlobWriter(path, fsync=self._fsync)
+        try:
+            writer.write(data)
+            modified = writer.finish()
+        except BaseException:
+            writer.close()
+            remove_file(path)
+            raise
+        self._sync_folder(blob)
+        return modified
+
+    def move_in(self, blob: str, staged: str) -> int:
+        """Make the finished file `staged` the blob `blob`; its modification time in nanoseconds."""
+        path = self.path(blob)
+        try:
+            Path(staged).rename(path)
+        except FileNotFoundError:
+            self.make_folder(blob)
+            Path(staged).rename(path)
+        self._sync_folder(blob)
+        return Path(path).stat().st_mtime_ns
+
+    def stat(self, blob: str) -> os.stat_result | None:
+        """What the blob's file is, if it is there."""
+        try:
+            return Path(self.path(blob)).stat()
+        except FileNotFoundError:
+            return None
+
+    def measure(self, blob: str) -> Digests:
+        """The digests of a blob whose bytes came by another way than `write` or `move_in`; safe on disk, as theirs."""
+        with self.open(blob) as file:
+            if self._fsync:
+                os.fsync(file.fileno())
+                self._sync_folder(blob)
+            return digests_of_file(file.fileno())
+
+    def make_folder(self, blob: str) -> None:
+        """Make the folder of the blob `blob`, if it is not there."""
+        Path(self._blobs, blob[:2]).mkdir(exist_ok=True)
+        if self._fsync:
+            sync_folder(self._blobs)
+
+    def remove(self, blob: str) -> None:
+        """Take away the blob `blob`; whoever has it open keeps it."""
+        remove_file(self.path(blob))
+
+    def put_aside(self) -> str:
+        """Leave `blobs/` empty in one step; where the old one now waits to be removed."""
+        aside = self.staging_path()
+        Path(self._blobs).rename(aside)
+        Path(self._blobs).mkdir()
+        return aside
+
+    def left_staged(self) -> list[str]:
+        """What earlier runs have left in `staging/`: files, and whole folders that were put aside."""
+        with os.scandir(self._staging) as entries:
+            return [entry.path for entry in entries if not entry.name.startswith(f"{self._run}-")]
+
+    def unreferenced(self, referenced: Iterable[str]) -> Iterator[str]:
+        """The ids of earlier runs' blobs that are not in `referenced`, which comes sorted. Memory: a folder's names."""
+        needed = iter(referenced)
+        next_needed = next(needed, None)
+        for blob in self._of_earlier_runs():
+            while next_needed is not None and next_needed < blob:
+                next_needed = next(needed, None)
+            if blob != next_needed:
+                yield blob
+
+    def _of_earlier_runs(self) -> Iterator[str]:
+        """Sorted: an id begins with its folder's name."""
+        for folder in _names(self._blobs):
+            for name in _names(f"{self._blobs}/{folder}"):
+                parts = name.split("-")
+                if len(parts) == 3 and parts[0] == folder and parts[1] != self._run:
+                    yield name
+
+    def _sync_folder(self, blob: str) -> None:
+        if self._fsync:
+            sync_folder(f"{self._blobs}/{blob[:2]}")
+
+
+def _names(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
+
+
+def sync_folder(path: str) -> None:
+    """Make what was made and removed in the folder `path` outlive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_file(path: str) -> None:
+    """Take the file `path` away if it is there."""
+    Path(path).unlink(missing_ok=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether `error` says that the disk, or the user's share of it, is full."""
+    return error.errno in _FULL
+
+
+def insufficient_storage(error: Exception) -> InsufficientStorage:
+    """The refusal of an upload for which there is no room."""
+    return InsufficientStorage(
+        hint=f"Writing below the data directory failed: {error}. Nothing was stored and what was there is untouched; "
+        "make room on that disk, or put the data directory (--data-dir) on another one."
+    )

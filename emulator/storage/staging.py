@@ -1,0 +1,142 @@
+"""Bytes on their way in: digests while they arrive, and a file if they are many.
+
+A body that is small and whole stays in memory: the writer thread makes the blob and the row in one go. A long one is
+limited by its MD5, which no second core can share, so nothing else may stand in its way: MD5 runs in one thread, CRC-64
+and writing in another, and two pieces are in flight while the next is gathered.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+
+from emulator.errors import EntityTooLarge
+from emulator.storage.blobs import Blobs, insufficient_storage, is_full, remove_file
+from emulator.storage.digest import SMALL_BYTES, Digests, crc64, digests, md5
+
+# Smaller pieces cost more in handing over than in hashing.
+PIECE_BYTES = 256 * 1024
+
+PIECES_IN_FLIGHT = 2
+
+
+class StagedBytes:
+    """Bytes that are not yet anybody's: in memory, in a file of `staging/`, and in the end a blob."""
+
+    def __init__(self, blobs: Blobs, digests: Digests, *, data: bytes = b"", path: str = "") -> None:
+        """They are `data`, or the finished file at `path`."""
+        self.digests = digests
+        self.blob = ""
+        self.mtime_ns = 0
+        self._blobs = blobs
+        self._data = data
+        self._path = path
+
+    def become_blob(self) -> None:
+        """Be the blob `blob` with the modification time `mtime_ns` (nanoseconds), which no row names yet.
+
+        Raises:
+            OSError: the disk is full, or broken.
+        """
+        blob = self._blobs.new_id()
+        if self._path:
+            self.mtime_ns = self._blobs.move_in(blob, self._path)
+        else:
+            self.mtime_ns = self._blobs.write(blob, self._data)
+        self.blob = blob
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if self.blob:
+            self._blobs.remove(self.blob)
+        elif self._path:
+            remove_file(self._path)
+
+
+async def receive(body: bytes | AsyncIterable[bytes], blobs: Blobs, *, limit: int) -> StagedBytes:
+    """All of `body`, at most `limit` bytes.
+
+    Raises:
+        EntityTooLarge: there is more; nothing is left of it.
+        InsufficientStorage: the disk is full; nothing is left of it.
+    """
+    if isinstance(body, bytes) and len(body) <= min(limit, SMALL_BYTES):
+        return _in_memory(body, blobs)
+    async with aclosing(_gather(_only(body) if isinstance(body, bytes) else body, limit)) as pieces:
+        first = await anext(pieces, b"")
+        if len(first) <= SMALL_BYTES:  # so short a piece is the last
+            return _in_memory(first, blobs)
+        try:
+            return await _into_file(first, pieces, blobs)
+        except OSError as error:
+            if is_full(error):
+                raise insufficient_storage(error) from error
+            raise
+
+
+def _in_memory(data: bytes, blobs: Blobs) -> StagedBytes:
+    return StagedBytes(blobs, digests(data), data=data)
+
+
+async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs) -> StagedBytes:
+    loop = asyncio.get_running_loop()
+    hashed = md5()
+    size = crc = 0
+    in_flight: deque[asyncio.Future[tuple[None, None]]] = deque()
+    writer = blobs.stage()
+
+    def write(piece: bytes) -> None:
+        nonlocal size, crc
+        size += len(piece)
+        crc = crc64(piece, crc)
+        writer.write(piece)
+
+    def send(piece: bytes) -> None:
+        in_flight.append(
+            asyncio.gather(
+                loop.run_in_executor(hashing, hashed.update, piece), loop.run_in_executor(writing, write, piece)
+            )
+        )
+
+    with ThreadPoolExecutor(1, "oss-md5") as hashing, ThreadPoolExecutor(1, "oss-write") as writing:
+        try:
+            send(first)
+            async for piece in pieces:
+                if len(in_flight) == PIECES_IN_FLIGHT:
+                    await in_flight.popleft()
+                send(piece)
+            await asyncio.gather(*in_flight)
+            await loop.run_in_executor(writing, writer.finish)
+        except BaseException:
+            await asyncio.gather(*in_flight, return_exceptions=True)  # nobody may write to a closed descriptor
+            writer.close()
+            remove_file(writer.path)
+            raise
+    return StagedBytes(blobs, Digests(size, hashed.digest(), crc), path=writer.path)
+
+
+async def _only(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _gather(body: AsyncIterable[bytes], limit: int) -> AsyncGenerator[bytes, None]:
+    """The bytes of `body` in pieces of at least `PIECE_BYTES`, the last one excepted.
+
+    Raises:
+        EntityTooLarge: there are more than `limit`.
+    """
+    size = waiting = 0
+    parts: list[bytes] = []
+    async for part in body:
+        size += len(part)
+        if size > limit:
+            raise EntityTooLarge(hint=f"The body is longer than {limit} bytes, the most that is taken here.")
+        waiting += len(part)
+        parts.append(part)
+        if waiting >= PIECE_BYTES:
+            yield parts[0] if len(parts) == 1 else b"".join(parts)
+            waiting = 0
+            parts.clear()
+    if parts:
+        yield b"".join(parts)

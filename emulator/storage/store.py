@@ -1,0 +1,462 @@
+"""Store: the verbs that operations speak. Stage, judge, commit; find, open, list.
+
+Questions are answered in the event loop, from memory or from the index; changes go through the writer. A change is
+visible as soon as its row is committed.
+"""
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from emulator.clock import Clock
+from emulator.errors import BucketAlreadyExists, BucketNotEmpty, FileAlreadyExists, NoSuchBucket, NoSuchKey
+from emulator.model import Bucket, BucketStat, ObjectAttributes, ObjectRecord, ObjectType
+from emulator.storage.adoption import Adoption, now_in_milliseconds
+from emulator.storage.blobs import Blob
+from emulator.storage.directory import DataDirectory, StoreError
+from emulator.storage.index import Durability, Listing
+from emulator.storage.staging import StagedBytes, receive
+from emulator.storage.tree import Tree
+from emulator.storage.writer import Batch, Job, Writer
+
+__all__ = ["Staged", "Store", "StoreError"]
+
+_log = logging.getLogger(__name__)
+
+# Rows kept in memory, about 1 KiB each.
+MAX_CACHED_ROWS = 8192
+
+
+class Staged:
+    """An upload that has arrived whole: to be judged by its digests, then committed or left."""
+
+    def __init__(self, store: "Store", content: StagedBytes) -> None:
+        self._store = store
+        self._content = content
+        self._is_committed = False
+        self.size = content.digests.size
+        self.md5 = content.digests.md5
+        self.crc64 = content.digests.crc64
+
+    @property
+    def etag(self) -> str:
+        """The ETag of an object that came in one piece."""
+        return self._content.digests.etag
+
+    async def commit(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        attributes: ObjectAttributes,
+        type: ObjectType = ObjectType.NORMAL,  # noqa: A002 - the name it has everywhere else
+        forbid_overwrite: bool = False,
+    ) -> ObjectRecord:
+        """Make it the object at `key`, at once and for everybody.
+
+        Raises:
+            NoSuchBucket: the bucket has gone meanwhile.
+            FileAlreadyExists: `forbid_overwrite`, and the key is taken.
+            InsufficientStorage: the disk is full; what was there is untouched.
+        """
+        self._is_committed = True  # from here on the writer sees to it that nothing is left behind
+        return await self._store.put(
+            self._content, bucket, key, attributes=attributes, type=type, forbid_overwrite=forbid_overwrite
+        )
+
+    def discard(self) -> None:
+        """Leave nothing behind, unless it was committed."""
+        if not self._is_committed:
+            self._content.discard()
+
+
+class Store:
+    """Buckets and objects in a data directory. One process, one event loop."""
+
+    def __init__(self, directory: DataDirectory, clock: Clock) -> None:
+        """Start the threads; `open` does the rest."""
+        self._directory = directory
+        self._clock = clock
+        self._blobs = directory.blobs
+        self._index = directory.connect()
+        self._tree = Tree(directory.folder, is_shown=directory.tree.is_shown)
+        self._buckets = {bucket.name: bucket for bucket in self._index.buckets()}
+        self._rows: dict[tuple[str, str], ObjectRecord] = {}
+        self._writer = Writer(directory.index, directory.blobs, directory.tree, directory.connect())
+        self._adoption = Adoption(self._index, self._blobs, self._tree, self._writer, clock, self._forget)
+        self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
+        self._is_stopping = threading.Event()
+        self._is_settled = directory.was_settled
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, folder: Path, *, durability: Durability, tree: bool, clock: Clock) -> Self:
+        """The store in `folder`, which is made if it is not there; files that were dropped into it are objects.
+
+        `durability` is what an acknowledged change survives: a killed `process`, a cut of the `power`, or `none`.
+        `tree` is whether objects are shown by name under `buckets/`.
+
+        Raises:
+            StoreError: the folder is locked, unwritable, or an emulator of the future has written it.
+        """
+        store = cls(await asyncio.to_thread(DataDirectory, folder, durability, is_shown=tree), clock)
+        try:
+            await store.adopt()
+            if store._blobs.left_staged() or not store._is_settled:
+                store._sweeper.submit(store._sweep)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Finish what is queued, stop the threads, leave the folder settled and unlocked."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._is_stopping.set()
+        await self._writer.close()
+        await asyncio.to_thread(self._sweeper.shutdown)
+        self._index.close()
+        is_settled = self._is_settled and self._directory.tree.is_shown
+        await asyncio.to_thread(self._directory.close, is_settled=is_settled)
+
+    # --- Buckets ----------------------------------------------------------------------------------------------------
+
+    def bucket(self, name: str) -> Bucket:
+        """The bucket `name`.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        try:
+            return self._buckets[name]
+        except KeyError:
+            raise NoSuchBucket(BucketName=name) from None
+
+    def buckets(self, *, prefix: str = "", after: str = "", limit: int = 100) -> tuple[list[Bucket], bool]:
+        """At most `limit` buckets by name, after `after` (exclusive), and whether there are more."""
+        names = sorted(name for name in self._buckets if name.startswith(prefix) and name > after)
+        return [self._buckets[name] for name in names[:limit]], len(names) > limit
+
+    def stat(self, bucket: str) -> BucketStat:
+        """What the bucket holds, true to the byte.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        self.bucket(bucket)
+        return self._index.stat(bucket)
+
+    async def create_bucket(self, bucket: Bucket) -> None:
+        """Make `bucket`.
+
+        Raises:
+            BucketAlreadyExists: there is one of its name.
+        """
+
+        def apply(batch: Batch) -> None:
+            if batch.index.has_bucket(bucket.name):
+                raise BucketAlreadyExists(BucketName=bucket.name)
+            batch.index.put_bucket(bucket)
+
+        await self._writer.do(
+            Job(
+                apply,
+                finish=lambda: self._directory.tree.make_bucket(bucket.name),
+                acknowledge=lambda: self._buckets.update({bucket.name: bucket}),
+            )
+        )
+
+    async def update_bucket(self, bucket: Bucket) -> None:
+        """Give the bucket of this name other settings.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+
+        def apply(batch: Batch) -> None:
+            _check_bucket(batch, bucket.name)
+            batch.index.put_bucket(bucket)
+
+        await self._writer.do(Job(apply, acknowledge=lambda: self._buckets.update({bucket.name: bucket})))
+
+    async def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket. Files in its folder that nobody has adopted stay where they are.
+
+        Raises:
+            NoSuchBucket: there is none.
+            BucketNotEmpty: it holds objects.
+        """
+
+        def apply(batch: Batch) -> None:
+            _check_bucket(batch, name)
+            if not batch.index.is_empty(name):
+                raise BucketNotEmpty(BucketName=name)
+            batch.index.remove_bucket(name)
+
+        await self._writer.do(
+            Job(
+                apply,
+                finish=lambda: self._directory.tree.remove_bucket(name),
+                acknowledge=lambda: self._buckets.__delitem__(name),
+            )
+        )
+
+    # --- Objects: reading -------------------------------------------------------------------------------------------
+
+    def find(self, bucket: str, key: str) -> ObjectRecord | None:
+        """The object at `key`, as far as the index knows."""
+        record = self._rows.get((bucket, key))
+        if record is None:
+            try:
+                record = self._index.find(bucket, key)
+            except UnicodeEncodeError:  # bytes that are no UTF-8, carried as surrogates: no object can have such a key
+                return None
+            if record is not None:
+                if len(self._rows) >= MAX_CACHED_ROWS:
+                    del self._rows[next(iter(self._rows))]
+                self._rows[bucket, key] = record
+        return record
+
+    async def get(self, bucket: str, key: str) -> ObjectRecord:
+        """The object at `key`; a file that was dropped into the tree there becomes it.
+
+        Raises:
+            NoSuchBucket, NoSuchKey: there is none.
+        """
+        record = self.find(bucket, key) or await self._adoption.adopt(self.bucket(bucket), key)
+        if record is None:
+            raise NoSuchKey(Key=key)
+        return record
+
+    def open_blob(self, record: ObjectRecord) -> Blob:
+        """The bytes of `record`, to be closed by the caller. `record.size` says how many of them are the object.
+
+        Raises:
+            FileNotFoundError: it has been replaced or deleted meanwhile.
+        """
+        return self._blobs.open(record.blob)
+
+    async def read(self, bucket: str, key: str) -> tuple[ObjectRecord, Blob]:
+        """The object at `key` and its bytes, of one version; the bytes are to be closed by the caller.
+
+        A file in the tree that was edited or replaced is first made what the object is.
+
+        Raises:
+            NoSuchBucket, NoSuchKey: there is none.
+            FileNotFoundError: somebody has taken the bytes out of `blobs/`.
+        """
+        missing = ""
+        is_checked = False
+        while True:
+            record = await self.get(bucket, key)
+            try:
+                blob = self.open_blob(record)
+            except FileNotFoundError:
+                if record.blob == missing:
+                    raise
+                missing = record.blob  # replaced between look-up and opening: look again
+                self._forget(bucket, key)
+                continue
+            if is_checked or not self._adoption.is_due(record, blob):
+                return record, blob
+            blob.close()
+            await self._adoption.adopt(self.bucket(bucket), key)
+            is_checked = True
+
+    def list(self, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 100) -> Listing:
+        """The page of at most `limit` entries, objects and groups in byte order, after `after` (exclusive).
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        self.bucket(bucket)
+        return self._index.list(bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
+
+    # --- Objects: changing ------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def stage(self, body: bytes | AsyncIterable[bytes], *, limit: int) -> AsyncIterator[Staged]:
+        """All of `body`, at most `limit` bytes; leaving without a commit leaves nothing behind.
+
+        Raises:
+            EntityTooLarge: there is more.
+            InsufficientStorage: the disk is full.
+        """
+        staged = Staged(self, await receive(body, self._blobs, limit=limit))
+        try:
+            yield staged
+        finally:
+            staged.discard()
+
+    async def put(
+        self,
+        content: StagedBytes,
+        bucket: str,
+        key: str,
+        *,
+        attributes: ObjectAttributes,
+        type: ObjectType,  # noqa: A002 - the name it has everywhere else
+        forbid_overwrite: bool,
+    ) -> ObjectRecord:
+        """`Staged.commit`."""
+        if forbid_overwrite:
+            await self._adoption.adopt(self.bucket(bucket), key)  # a dropped file takes its key, too
+        last_modified = now_in_milliseconds(self._clock)
+        size, md5, crc64 = digests = content.digests
+
+        def apply(batch: Batch) -> ObjectRecord:
+            _check_bucket(batch, bucket)
+            if forbid_overwrite and batch.index.exists(bucket, key):
+                raise FileAlreadyExists(hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
+            record = ObjectRecord(
+                bucket,
+                key,
+                content.blob,
+                size,
+                digests.etag,
+                md5,
+                crc64,
+                last_modified,
+                type,
+                attributes,
+                content.mtime_ns,
+            )
+            batch.show(bucket, key, content.blob)
+            if removed := batch.index.put(record):
+                batch.unneeded.append(removed.blob)
+            return record
+
+        return await self._writer.do(
+            Job(
+                apply,
+                prepare=content.become_blob,
+                abandon=content.discard,
+                acknowledge=lambda: self._forget(bucket, key),
+            )
+        )
+
+    async def delete(self, bucket: str, key: str) -> bool:
+        """Delete the object at `key`; whether there was one.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        return await self.delete_many(bucket, [key]) == 1
+
+    async def delete_many(self, bucket: str, keys: Iterable[str]) -> int:
+        """Delete the objects at `keys`, all at once; how many there were.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        keys = list(keys)
+        now = now_in_milliseconds(self._clock)
+
+        def apply(batch: Batch) -> int:
+            _check_bucket(batch, bucket)
+            removed = []
+            for key in keys:
+                batch.show(bucket, key, None)
+                removed.append(batch.index.remove(bucket, key, now))
+            blobs = [each.blob for each in removed if each]
+            batch.unneeded += blobs
+            return len(blobs)
+
+        def acknowledge() -> None:
+            for key in keys:
+                self._forget(bucket, key)
+
+        return await self._writer.do(Job(apply, acknowledge=acknowledge))
+
+    async def set_attributes(self, bucket: str, key: str, attributes: ObjectAttributes) -> ObjectRecord:
+        """Give the object other attributes; its bytes and its Last-Modified stay.
+
+        Raises:
+            NoSuchBucket, NoSuchKey: there is none.
+        """
+
+        def apply(batch: Batch) -> ObjectRecord:
+            _check_bucket(batch, bucket)
+            current = batch.index.find(bucket, key)
+            if current is None:
+                raise NoSuchKey(Key=key)
+            record = msgspec.structs.replace(current, attributes=attributes)
+            batch.index.put(record)
+            return record
+
+        return await self._writer.do(Job(apply, acknowledge=lambda: self._forget(bucket, key)))
+
+    # --- The whole --------------------------------------------------------------------------------------------------
+
+    async def adopt(self) -> int:
+        """Make objects of the files that were dropped into the tree, replaced in it or edited; how many."""
+        if not self._tree.is_shown or not self._buckets:
+            return 0
+        with closing(self._directory.connect()) as index:
+            return await self._adoption.adopt_all(list(self._buckets.values()), index)
+
+    async def reset(self, buckets: Iterable[Bucket]) -> None:
+        """Delete everything and make `buckets`. The old files are put aside at once and removed behind."""
+        made = {bucket.name: bucket for bucket in buckets}
+        tree = self._directory.tree
+        aside: list[str] = []
+
+        def apply(batch: Batch) -> None:
+            batch.index.clear()
+            for bucket in made.values():
+                batch.index.put_bucket(bucket)
+            self._is_settled = False  # until it is committed: links might miss
+            aside.append(self._blobs.staging_path())
+            tree.put_aside(aside[0])
+
+        def finish() -> None:
+            aside.append(self._blobs.put_aside())
+            for name in made:
+                tree.make_bucket(name)
+            self._is_settled = was_settled
+
+        def acknowledge() -> None:
+            self._rows.clear()
+            self._buckets.clear()
+            self._buckets.update(made)
+
+        was_settled = self._is_settled
+        await self._writer.do(Job(apply, finish=finish, acknowledge=acknowledge, is_alone=True))
+        for path in aside:
+            self._sweeper.submit(shutil.rmtree, path, ignore_errors=True)
+
+    def _forget(self, bucket: str, key: str) -> None:
+        self._rows.pop((bucket, key), None)
+
+    def _sweep(self) -> None:
+        """Remove what earlier runs have left: what was staged, and blobs that no row names. In a thread of its own."""
+        try:
+            for path in self._blobs.left_staged():
+                if Path(path).is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    Path(path).unlink()
+            if not self._is_settled:
+                with closing(self._directory.connect()) as index:
+                    for blob in self._blobs.unreferenced(index.blobs()):
+                        if self._is_stopping.is_set():
+                            return
+                        self._blobs.remove(blob)
+                self._is_settled = True
+        except OSError as error:
+            _log.warning("what an earlier run has left behind could not be swept: %s", error)
+
+
+def _check_bucket(batch: Batch, name: str) -> None:
+    if not batch.index.has_bucket(name):
+        raise NoSuchBucket(BucketName=name)

@@ -1,0 +1,38 @@
+"""What storage tests say again and again, in a word."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from emulator.model import ObjectAttributes, ObjectRecord
+from emulator.storage.store import Store
+
+PLAIN = ObjectAttributes(headers={"content-type": "text/plain"})
+
+
+async def put(store: Store, key: str, body: bytes = b"body", *, bucket: str = "bucket") -> ObjectRecord:
+    """Store `body` at `key`."""
+    async with store.stage(body, limit=1 << 40) as staged:
+        return await staged.commit(bucket, key, attributes=PLAIN)
+
+
+async def content(store: Store, key: str, *, bucket: str = "bucket") -> bytes:
+    """What a reader of `key` gets."""
+    _, blob = await store.read(bucket, key)
+    with blob:
+        return blob.read()
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    """A body that comes in these parts."""
+    for part in parts:
+        yield part
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file, wherever it lies below `folder`."""
+    return sorted(path for path in folder.rglob("*") if not path.is_dir())
+
+
+def shown(folder: Path, key: str) -> Path:
+    """Where the tree shows `key` of the bucket `bucket`."""
+    return folder / "buckets" / "bucket" / key

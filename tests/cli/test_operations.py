@@ -9,6 +9,6 @@ def test_operations_prints_every_row_of_the_table(capsys):
     heading, *lines = capsys.readouterr().out.splitlines()
     assert heading.split() == ["OPERATION", "EMULATED", "REQUEST"]
     assert [tuple(line.split(maxsplit=2)) for line in lines] == [
-        (row.name, "yes" if row.handler else "no", row.route) for row in TABLE.rows
+        (row.name, "yes" if row.function else "no", row.route) for row in TABLE.rows
     ]
     assert any(line.startswith("PutObject ") and " yes " in line for line in lines)

@@ -48,7 +48,7 @@ def escape(text: str) -> str:
 
 
 def error_document(error: OssError, *, request_id: str, host: str) -> bytes:
-    """The XML of `error`: Code, Message, RequestId, HostId, the extra elements, EC, RecommendDoc, as OSS orders them."""
+    """The XML of `error`: Code, Message, RequestId, HostId, what the error adds, EC, RecommendDoc, as OSS orders them."""
     elements = {
         "Code": error.code,
         "Message": error.message,
@@ -56,12 +56,12 @@ def error_document(error: OssError, *, request_id: str, host: str) -> bytes:
         "HostId": host_id(host),
         **error.elements,
     }
-    if error.ec is not None:
+    if error.ec:
         elements["EC"] = error.ec
         elements["RecommendDoc"] = RECOMMEND_DOC + error.ec
     lines = "".join(f"  <{name}>{escape(text)}</{name}>\n" for name, text in elements.items())
     document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{lines}</Error>\n'
-    return document.encode("utf-8", "surrogateescape")
+    return document.encode("utf-8", "replace")  # what the client sent as no UTF-8 must not make the answer unreadable
 
 
 def error_response(error: OssError, *, request_id: str, host: str, is_head: bool) -> OssResponse:
@@ -69,7 +69,7 @@ def error_response(error: OssError, *, request_id: str, host: str, is_head: bool
     headers = dict(error.headers)
     if isinstance(error, NotModified):
         return OssResponse(error.status, headers)
-    if error.ec is not None:
+    if error.ec:
         headers["x-oss-ec"] = error.ec
     headers["Content-Type"] = "application/xml"
     if not is_head:

@@ -25,7 +25,7 @@ def build_document(root: str, content: Content) -> bytes:
     """The document whose root element is called `root`."""
     lines = [_DECLARATION]
     _write(lines, "", [(root, content)])
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    return "".join(lines).encode()
 
 
 def _write(lines: list[str], indent: str, elements: Elements) -> None:

@@ -4,9 +4,11 @@ Read once into a frozen `OssRequest`; find out which operation it is, who sends 
 operation; add the headers that every answer carries. This is the only place that catches `OssError`.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -47,9 +49,27 @@ class App:
         self._resolver = Resolver(server.service_names, server.cnames)
         self._idle_timeout_seconds = server.idle_timeout_seconds
         self._trusts_forwarded = server.trust_forwarded
+        self._in_flight = 0
+        self._drained: asyncio.Event | None = None  # made by `drain`: from then on connections are closed
 
     async def handle(self, raw: web.BaseRequest) -> Reply:
         """The reply to `raw`, whatever happens."""
+        self._in_flight += 1
+        try:
+            return await self._handle(raw)
+        finally:
+            self._in_flight -= 1
+            if self._drained is not None and not self._in_flight:
+                self._drained.set()
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Wait until what is in flight has an answer, at most so long; whoever is answered from now on must leave."""
+        self._drained = asyncio.Event()
+        if self._in_flight:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), timeout_seconds)
+
+    async def _handle(self, raw: web.BaseRequest) -> Reply:
         started = time.perf_counter()
         request = self._read(raw)
         try:
@@ -140,8 +160,9 @@ class App:
         return self._reply(raw, request, self._refusal(request, BadRequest(hint=hint)), 0, keep_alive=False)
 
     def _refusal(self, request: OssRequest, error: OssError) -> OssResponse:
-        log = logger.warning if error.status != 304 else logger.debug
-        log(
+        is_question = error.status in (304, 404, 412) and request.method in ("GET", "HEAD")
+        logger.log(
+            logging.INFO if is_question else logging.WARNING,
             "%s %s %s -> %d %s: %s%s",
             request.request_id,
             request.method,
@@ -168,7 +189,7 @@ class App:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if response.status not in _BODILESS and "Content-Length" not in headers:
             lines.append(f"Content-Length: {len(body) if isinstance(body, bytes) else body.count}")
-        keep_alive = keep_alive and raw.keep_alive and request.body.leaves_connection_usable()  # type: ignore[attr-defined]
+        keep_alive = keep_alive and raw.keep_alive and self._drained is None and request.body.leaves_connection_usable()  # type: ignore[attr-defined]
         lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
         lines.append(f"x-oss-request-id: {request.request_id}")
         lines.append(f"x-oss-server-time: {int(seconds * 1000)}\r\n\r\n")

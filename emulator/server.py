@@ -103,13 +103,23 @@ class Emulator:
         )
         self._parts.push_async_callback(callbacks.close)
         app = App(Context(config, self._clock, self._ids, store, callbacks), respond)
-        runner = web.ServerRunner(
-            HttpServer(app.handle, app.refuse), shutdown_timeout=config.server.stop_timeout_seconds
-        )
+        server = HttpServer(app.handle, app.refuse)
+        runner = web.ServerRunner(server)
         await runner.setup()
         self._parts.push_async_callback(runner.cleanup)
+        self._parts.push_async_callback(self._finish_requests, app, server)
         for listening in sockets:
-            await web.SockSite(runner, listening, backlog=BACKLOG).start()
+            site = web.SockSite(runner, listening, backlog=BACKLOG)
+            await site.start()
+            self._parts.push_async_callback(site.stop)
+
+    async def _finish_requests(self, app: App, server: HttpServer) -> None:
+        """Let requests in flight finish. First the uploads: aiohttp's own shutdown would stop reading their bodies."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.config.server.stop_timeout_seconds
+        await app.drain(self.config.server.stop_timeout_seconds)
+        server.pre_shutdown()
+        await server.shutdown(max(0, deadline - loop.time()) / 2)  # it waits twice: for the answer, for the task
 
     async def _make_buckets(self, store: Store) -> None:
         """Make the configured buckets that do not exist yet."""

@@ -80,7 +80,7 @@ async def test_host_that_does_not_exist_is_told(config: Config) -> None:
 
 async def test_data_directory_of_another_emulator_is_refused(config: Config) -> None:
     async with Emulator(config):
-        with pytest.raises(StoreError, match="in use"):
+        with pytest.raises(StoreError, match="another emulator is using this data directory"):
             await Emulator(config).start()
 
 

@@ -80,7 +80,7 @@ async def finish_upload(
         return OssResponse(200, headers)
 
     def open_image() -> BinaryIO:
-        return ctx.store.open(record).file()
+        return ctx.store.open_blob(record)
 
     outcome = await ctx.callbacks.call(
         callback,

@@ -3,7 +3,6 @@
 import base64
 
 from emulator.context import Context
-from emulator.errors import InvalidRequest
 from emulator.model import ObjectRecord
 from emulator.operations._table import operation
 from emulator.wire.address import check_key
@@ -33,7 +32,7 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     An unsatisfiable range gives the whole object unless `x-oss-range-behavior: standard` is sent.
 
     Source: "GetObject" in the API reference; the range table by the Java, C++ and Go suites.
-    Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified, InvalidRange, InvalidRequest.
+    Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified, InvalidRange, InvalidArgument.
     """
     _check(request)
     record, blob = await ctx.store.read(request.bucket, request.key)
@@ -112,12 +111,6 @@ def _check(request: OssRequest) -> None:
 
 def _override(request: OssRequest, headers: dict[str, str]) -> None:
     """Replace the headers that `response-*` parameters name, in this answer alone."""
-    for name, header in _OVERRIDES.items() if request.parameters else ():
-        if name not in request.parameters:
-            continue
-        if request.principal.is_anonymous:
-            raise InvalidRequest(
-                "Request specific response headers cannot be used for anonymous GET requests.",
-                hint=f"The request overrides {header} with ?{name} but is not signed.",
-            )
-        headers[header] = check_header_value(name, request.parameters[name])
+    for name, value in request.parameters.items():
+        if header := _OVERRIDES.get(name):
+            headers[header] = check_header_value(name, value)

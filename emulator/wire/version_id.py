@@ -34,9 +34,15 @@ def check_version_id(version_id: str, *, key: str) -> None:
     """
     if version_id == NULL:
         return
-    named = {"ArgumentName": "versionId", "ArgumentValue": version_id}
     if not version_id:
-        raise InvalidArgument("Version id can not be the empty string.", **named)
+        raise InvalidArgument(
+            "Version id can not be the empty string.", ArgumentName="versionId", ArgumentValue=version_id
+        )
     if not is_version_id(version_id):
-        raise InvalidArgument("Invalid version id specified.", hint="A version id has 64 characters.", **named)
+        raise InvalidArgument(
+            "Invalid version id specified.",
+            hint=f"No version was ever called {version_id!r}: ids have 64 characters and come from the emulator.",
+            ArgumentName="versionId",
+            ArgumentValue=version_id,
+        )
     raise NoSuchVersion(Key=key, VersionId=version_id)

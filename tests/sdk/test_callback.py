@@ -214,4 +214,3 @@ def test_server_name_is_sent_only_when_asked_for(
         assert answer == (200, b'{"Status":"OK"}')
         assert server.server_names == expected
         assert server.received[0].is_signed
-

@@ -48,7 +48,7 @@ def escape(text: str) -> str:
 
 
 def error_document(error: OssError, *, request_id: str, host: str) -> bytes:
-    """The XML of `error`, elements as OSS orders them: Code, Message, RequestId, HostId, extra ones, EC, RecommendDoc."""
+    """The XML of `error`, elements as OSS orders them: Code, Message, RequestId, HostId, extras, EC, RecommendDoc."""
     elements = {
         "Code": error.code,
         "Message": error.message,

@@ -20,7 +20,9 @@ class ConfigError(Exception):
 
 # msgspec looks for a pattern anywhere in the text, hence the anchors.
 _BUCKET_NAME = r"\A[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z"
-_HOST_NAME = r"\A[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?\Z"
+_LABELS = r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?)*"
+_HOST_NAME = rf"\A{_LABELS}\Z"
+_HOST = rf"\A({_LABELS}|[0-9a-fA-F.:]*:[0-9a-fA-F.:]*(%\w+)?)\Z"
 _ENDPOINT = r"\A((https?://)?[^\s/?#]+)?\Z"
 _URL = r"\A(https?://[^\s/?#]+[^\s]*)?\Z"
 _KEY_ID = r"\A[^\s/:,]+\Z"
@@ -30,6 +32,7 @@ _DIGITS = r"\A[0-9]+\Z"
 PATTERNS = {
     _BUCKET_NAME: "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
     _HOST_NAME: "a host name without a port",
+    _HOST: "a host name or an IP address",
     _ENDPOINT: "a host, host:port or http(s)://host:port, without a path",
     _URL: "a URL that begins with http:// or https://",
     _KEY_ID: "an access key id without blanks, slashes, colons and commas",
@@ -59,7 +62,7 @@ class Server(Section, frozen=True):
     the addresses given in ListBuckets and GetBucketInfo. `trust_forwarded` believes X-Forwarded-Proto and -Host.
     """
 
-    host: NonEmpty = "localhost"
+    host: Annotated[str, Meta(pattern=_HOST)] = "localhost"
     port: Port = 8280
     public_endpoint: Endpoint = ""
     service_names: tuple[HostName, ...] = ()

@@ -176,7 +176,7 @@ def _typed(raw: _Raw, *, is_text: bool) -> _Settings:
 def _read_path(kind: type, value: object) -> Path:
     """The one type that msgspec does not know; `~` is the home directory."""
     assert kind is Path
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("Expected a path")
     return Path(value).expanduser()
 

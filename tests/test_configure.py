@@ -163,6 +163,14 @@ def test_variables_that_kubernetes_sets_for_a_service_of_this_name_are_not_ours(
             id="CA file that is not there",
         ),
         pytest.param("storage: {data_dir: ''}", "storage.data_dir: expected a path, got ''", id="empty path"),
+        pytest.param('storage: {data_dir: "a\\0b"}', "storage.data_dir: expected a path, got 'a\\x00b'", id="NUL"),
+        pytest.param("server: {host: a..b}", "server.host: expected a host name or an IP address", id="empty label"),
+        pytest.param("server: {host: ''}", "server.host: expected a host name or an IP address", id="empty host"),
+        pytest.param(
+            "server: {service_names: [oss.test:80]}",
+            "server.service_names[0]: expected a host name",
+            id="name with a port",
+        ),
         pytest.param("storage: {tree: yes}", "storage.tree: expected boolean, got 'yes'", id="yes is no boolean"),
         pytest.param(
             "storage: {data_dir: x, ephemeral: true}", "storage.ephemeral: excludes storage.data_dir", id="both stores"
@@ -176,6 +184,11 @@ def test_file_with_a_mistake_gives_one_line_with_path_and_file(write, text, mess
     assert str(caught.value).startswith(message)
     assert str(caught.value).endswith(f"(in {file})")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0", "::", "::1", "fe80::1%eth0", "my-host", "my_app.test"])
+def test_host_is_a_name_or_an_address(host):
+    assert load(None, {}, {"server.host": host}).server.host == host
 
 
 def test_file_that_is_no_yaml_gives_file_line_and_column(write):

@@ -1,5 +1,9 @@
 """Arguments, exit status, and one line about what is wrong."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from emulator import __version__
@@ -75,3 +79,14 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"usage: oss-emulator {command}" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_the_unexpected_ends_with_1_and_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "emulator", "operations"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("oss-emulator: unexpected OSError: ")
+    assert done.stderr.count("\n") == 1

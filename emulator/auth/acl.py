@@ -27,11 +27,9 @@ _WRITES = frozenset(
         "ListParts",
     )
 )
-_LISTS = frozenset(("ListObjects", "ListObjectsV2", "ListObjectVersions", "GetBucket"))
+_LISTS = frozenset(("ListObjects", "ListObjectVersions"))
 _OBJECT_MESSAGES = {
-    "GetObjectAcl": "You do not have read acl permission on this object.",
     "GetObjectACL": "You do not have read acl permission on this object.",
-    "PutObjectAcl": "You do not have write acl permission on this object.",
     "PutObjectACL": "You do not have write acl permission on this object.",
 }
 

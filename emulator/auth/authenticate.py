@@ -187,7 +187,7 @@ def _text_and_bytes(name: str, text: bytes) -> dict[str, str]:
     """`text` as XML can carry it, and as hex pairs for what XML cannot."""
     return {
         name: _NOT_IN_XML.sub("", text.decode("utf-8", "replace")),
-        f"{name}Bytes": "".join([f"{byte:02X} " for byte in text]),
+        f"{name}Bytes": text.hex(" ").upper() + " ",
     }
 
 

@@ -74,8 +74,9 @@ def signing_date(request: OssRequest, now: datetime) -> tuple[str, datetime]:
 
 
 def _clock_advice(difference: timedelta) -> str:
+    """What makes clocks differ by so much: a whole number of quarters of an hour, up to 14 hours, is a time zone."""
     quarters, rest = divmod(abs(difference) + timedelta(minutes=1), timedelta(minutes=15))
-    if quarters and quarters <= 14 * 4 and rest < timedelta(minutes=2):
+    if 4 <= quarters <= 14 * 4 and rest < timedelta(minutes=2):
         return "The difference is that of a time zone: the client has probably sent local time as if it were UTC."
     return "Set the clock of one of the two machines, or do not reuse the headers of an earlier request."
 

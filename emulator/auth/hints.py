@@ -11,8 +11,13 @@ from emulator.auth.suspicions import SUSPECTS, Case
 from emulator.config import Auth
 from emulator.wire.request import OssRequest
 
-MAX_PARTS = 100  # headers and parameters; with more of them the many tries would hold everybody up
-MAX_SHOWN_CHARACTERS = 200  # of a line; the answer has all of it in StringToSign
+# A bigger request is not looked into: the many tries would hold everybody up.
+MAX_PARTS = 100  # headers and parameters
+MAX_TEXT_BYTES = 32 * 1024
+
+# What a hint shows; the answer has all of it in StringToSign.
+MAX_LINE_CHARACTERS = 200
+MAX_SHOWN_CHARACTERS = 4000
 
 _DIGEST_BYTES = {"v1": 20, "v2": 32}
 
@@ -23,40 +28,35 @@ def explain(request: OssRequest, claim: Claim, secret: str, auth: Auth) -> str:
     Each suspicion alters one thing and signs again; the first that gives the client's own signature is the cause. If
     none does, the hint shows the lines to compare.
     """
-    case = Case(request=request, claim=claim, secret=secret)
-    if len(request.headers) + len(request.query) <= MAX_PARTS:
+    first = next(claim.candidates(request, claim.resource(request.address)))
+    text = first.canonical_request or first.string_to_sign
+    if len(request.headers) + len(request.query) <= MAX_PARTS and len(text) <= MAX_TEXT_BYTES:
+        case = Case(request=request, claim=claim, secret=secret)
         for suspect in SUSPECTS:
             for altered, explanation in suspect(case, auth):
                 if altered.verifies():
                     return explanation
-    return _comparison(case)
-
-
-def _comparison(case: Case) -> str:
-    """What to compare when nothing explains it: the secret first, then the lines."""
-    claim = case.claim
-    candidate = next(claim.candidates(case.request, claim.resource(case.request.address)))
-    text = candidate.canonical_request or candidate.string_to_sign
-    lines = text.decode("utf-8", "replace").split("\n")
-    what = "canonical request" if candidate.canonical_request else "string to sign"
-    shown = " | ".join(
-        f"{label} {line[:MAX_SHOWN_CHARACTERS]!r}"
-        for label, line in zip(_labels(case, len(lines)), lines, strict=True)
-        if label
-    )
     return (
         f"None of the usual mistakes explains it. {_wrong_length(claim)}Most likely the client's secret for "
-        f"{claim.access_key_id} is not the configured one ({len(case.secret)} characters long); else compare the "
-        f"{what} with the client's, line by line: {shown}"
+        f"{claim.access_key_id} is not the configured one ({len(secret)} characters long); else compare the "
+        f"{'canonical request' if first.canonical_request else 'string to sign'} with the client's, line by line: "
+        f"{_labelled(claim, text)[:MAX_SHOWN_CHARACTERS]}"
     )
 
 
-def _labels(case: Case, count: int) -> list[str]:
+def _labelled(claim: Claim, text: bytes) -> str:
+    """The lines of `text`, each with what it is."""
+    lines = text.decode("utf-8", "replace").split("\n")
+    pairs = zip(_labels(claim, len(lines)), lines, strict=True)
+    return " | ".join(f"{label} {line[:MAX_LINE_CHARACTERS]!r}" for label, line in pairs if label)
+
+
+def _labels(claim: Claim, count: int) -> list[str]:
     """What each line of the text is."""
-    if case.claim.version == "v4":
+    if claim.version == "v4":
         return ["method", "path", "query", *["header"] * (count - 6), "", "additional headers", "payload"]
-    head = ["method", "Content-MD5", "Content-Type", "expires" if case.claim.is_url else "date"]
-    tail = ["resource"] if case.claim.version == "v1" else ["additional headers", "resource"]
+    head = ["method", "Content-MD5", "Content-Type", "expires" if claim.is_url else "date"]
+    tail = ["resource"] if claim.version == "v1" else ["additional headers", "resource"]
     return [*head, *["header"] * (count - len(head) - len(tail)), *tail]
 
 

@@ -11,14 +11,13 @@ import re
 import unicodedata
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from emulator.auth.claim import Claim
-from emulator.auth.dates import parse_date
 from emulator.auth.v1 import READINGS
 from emulator.auth.v4 import V4Claim
 from emulator.config import Auth
@@ -272,14 +271,12 @@ def _scope(case: Case, auth: Auth) -> Suspicions:
                 f"The credential names the region {claim.region!r}, but the client signed for {region!r}: both the "
                 "signing key and the scope line must have the credential's.",
             )
-    time = parse_date(claim.date)
     for step in (-1, 1):
-        if time is not None and abs(time.year - 2000) < 1000:
-            day = f"{time + timedelta(days=step):%Y%m%d}"
-            yield (
-                replace(case, claim=replace(claim, day=day)),
-                f"The credential names the day {claim.day}, but the client signed for {day}: a local date? UTC counts.",
-            )
+        day = f"{datetime.strptime(claim.day, '%Y%m%d') + timedelta(days=step):%Y%m%d}"
+        yield (
+            replace(case, claim=replace(claim, day=day)),
+            f"The credential names the day {claim.day}, but the client signed for {day}: a local date? UTC counts.",
+        )
 
 
 # --- Resource and query ---------------------------------------------------------------------------------------------

@@ -103,19 +103,19 @@ class V4Claim(Claim, frozen=True, kw_only=True):
         return encode(path, "/")
 
     def candidates(self, request: OssRequest, resource: str) -> Iterator[Candidate]:
-        """One text; another where an empty value was sent as `name=`, or where the Host that was signed has a port."""
+        """One text, and more where an empty value was sent as `name=` or where the Host is signed."""
         names = self.additional_headers
-        yield self._candidate(canonical_request(request, resource, names), "")
-        empties = [""]
-        if any(value == "" for _, value in request.query):  # ali-oss signs the "=", everybody else drops it
-            empties.append("=")
-            yield self._candidate(canonical_request(request, resource, names, empty="="), "keep-empty-equals")
-        name, colon, port = request.host.rpartition(":")
-        if "host" in names and colon and port.isdecimal():  # Java v1 signs it without the port
-            for empty in empties:
-                yield self._candidate(
-                    canonical_request(request, resource, names, empty=empty, host=name), "host-without-port"
-                )
+        empties = {"": ""}
+        if any(value == "" for _, value in request.query):
+            empties["="] = "keep-empty-equals"  # ali-oss signs the "=", everybody else drops it
+        hosts: dict[str | None, str] = {None: ""}
+        if "host" in names:
+            hosts[request.host] = "forwarded-host"  # what the client sent to a proxy in front of us
+            hosts[request.host.rpartition(":")[0]] = "host-without-port"  # as Java v1 signs it
+        for host, host_reading in hosts.items():
+            for empty, reading in empties.items():
+                canonical = canonical_request(request, resource, names, empty=empty, host=host)
+                yield self._candidate(canonical, reading or host_reading)
 
     def _candidate(self, canonical: bytes, reading: str) -> Candidate:
         scope = f"{self.day}/{self.region}/{PRODUCT}/{TERMINATOR}"

@@ -95,6 +95,6 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name_bytes, value_bytes in raw:
         name = name_bytes.decode("ascii", "replace").lower()
-        value = value_bytes.decode("utf-8", "surrogateescape").strip()
+        value = value_bytes.strip(b" \t").decode("utf-8", "surrogateescape")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers

@@ -3,10 +3,12 @@
 import logging
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
 
+from emulator.auth import v1, v4
 from emulator.auth.acl import authorize
 from emulator.auth.authenticate import Identity, authenticate
 from emulator.config import Auth
@@ -306,10 +308,20 @@ def test_clock_that_is_off_by_exactly_the_limit_is_accepted(minutes: int) -> Non
     assert authenticate(request_of(outcome), AUTH, NOW + timedelta(minutes=minutes)).principal.access_key_id == KEY.id
 
 
-def test_clock_that_is_off_by_a_time_zone_is_recognised() -> None:
-    error = refusal(headers={"Date": "Sat, 01 Jun 2024 20:00:05 GMT", "Authorization": f"OSS {KEY.id}:x"})
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        pytest.param("Sat, 01 Jun 2024 20:00:05 GMT", "time zone", id="Shanghai"),
+        pytest.param("Sat, 01 Jun 2024 06:29:50 GMT", "time zone", id="India, the wrong way"),
+        pytest.param("Sat, 01 Jun 2024 12:15:30 GMT", "Set the clock", id="a quarter of an hour"),
+        pytest.param("Sat, 01 Jun 2024 15:07:00 GMT", "Set the clock", id="no zone"),
+        pytest.param("Sat, 01 Jun 2023 12:00:00 GMT", "Set the clock", id="a year"),
+    ],
+)
+def test_clock_that_is_off_is_explained(date: str, expected: str) -> None:
+    error = refusal(headers={"Date": date, "Authorization": f"OSS {KEY.id}:x"})
     assert isinstance(error, RequestTimeTooSkewed)
-    assert "time zone" in error.hint
+    assert expected in error.hint
 
 
 def test_x_oss_date_that_cannot_be_read_has_its_own_ec() -> None:
@@ -337,6 +349,11 @@ def test_configured_ids_are_named_when_the_id_is_unknown() -> None:
     assert KEY.secret not in error.hint
 
 
+def test_id_in_other_letters_is_recognised() -> None:
+    error = refusal(headers={"Date": DATE, "Authorization": f"OSS {KEY.id.upper()}:x"})
+    assert "case-sensitive" in error.hint
+
+
 def test_id_and_secret_swapped_is_recognised() -> None:
     error = refusal(headers={"Date": DATE, "Authorization": f"OSS {KEY.secret}:x"})
     assert "swapped" in error.hint
@@ -348,3 +365,78 @@ def test_host_of_a_bucket_may_be_named_in_the_path_again() -> None:
     assert request.key == "examplebucket/dir/a.txt"
     assert authenticate(request, AUTH, NOW).address.key == "dir/a.txt"
     assert request.host == HOST
+
+
+@pytest.mark.parametrize(
+    ("signed", "sent", "forwarded"),
+    [
+        pytest.param("localhost:8280", "localhost:8280", "localhost:8280", id="as sent"),
+        pytest.param("localhost", "localhost:8280", "localhost:8280", id="without the port"),
+        pytest.param("oss.localhost", "127.0.0.1:8280", "oss.localhost", id="through a proxy that says so"),
+    ],
+)
+def test_v4_host_may_be_signed(signed: str, sent: str, forwarded: str) -> None:
+    headers = {"x-oss-date": "20240601T120000Z"}
+    original = a_request("GET", "/examplebucket/a.txt", headers, host=signed)
+    text = v4.string_to_sign(
+        v4.canonical_request(original, "/examplebucket/a.txt", ("host",)), "20240601T120000Z", SCOPE.partition("/")[2]
+    )
+    signature = v4.signature(v4.signing_key(KEY.secret, "20240601", "cn-hangzhou"), text)
+    headers["Authorization"] = f"OSS4-HMAC-SHA256 Credential={SCOPE},AdditionalHeaders=host,Signature={signature}"
+    request = replace(a_request("GET", "/examplebucket/a.txt", headers, host=sent), host=forwarded)
+    assert authenticate(request, AUTH, NOW).principal.signature == "v4"
+
+
+@pytest.mark.parametrize(
+    ("signed", "reading"),
+    [
+        pytest.param("/examplebucket/?acl", "", id="with the final slash"),
+        pytest.param("/examplebucket?acl", "no-final-slash", id="without it, as Java v1 and C# v1"),
+    ],
+)
+def test_v1_url_of_a_bucket(signed: str, reading: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    signature = v1.signature(KEY.secret, f"GET\n\n\n1717246800\n{signed}".encode())
+    query = f"acl&OSSAccessKeyId={KEY.id}&Expires=1717246800&Signature={quote(signature, '')}"
+    authenticate(a_request("GET", f"/?{query}"), AUTH, NOW)
+    assert caplog.text.endswith(f"verified as {reading}\n" if reading else "")
+    assert bool(caplog.text) == bool(reading)
+
+
+def test_v1_equals_sign_of_an_empty_value_may_be_signed_as_java_does() -> None:
+    text = f"GET\n\n\n{DATE}\n/examplebucket/a.txt?response-expires="
+    headers = {"Date": DATE, "Authorization": f"OSS {KEY.id}:{v1.signature(KEY.secret, text.encode())}"}
+    identity = authenticate(a_request("GET", "/a.txt?response-expires=", headers), AUTH, NOW)
+    assert identity.principal.signature == "v1"
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "expected"),
+    [
+        pytest.param("", "InvalidAccessKeyId", "must come with its token", id="absent"),
+        pytest.param(STS_KEY.token.replace("+", " "), "InvalidSecurityToken", "encode it as %2B", id="plus lost"),
+        pytest.param(STS_KEY.token[:-1], "InvalidSecurityToken", "38 characters instead of 39", id="cut"),
+        pytest.param("B" + STS_KEY.token[1:], "InvalidSecurityToken", "from character 1 on", id="another"),
+    ],
+)
+def test_wrong_token_is_explained(token: str, code: str, expected: str) -> None:
+    headers = {"Date": DATE, "Authorization": f"OSS {STS_KEY.id}:x"} | (
+        {"x-oss-security-token": token} if token else {}
+    )
+    error = refusal(headers=headers)
+    assert error.code == code
+    assert expected in error.hint
+    assert STS_KEY.token not in error.hint
+
+
+def test_token_with_a_permanent_key_is_explained() -> None:
+    error = refusal(headers={"Date": DATE, "Authorization": f"OSS {KEY.id}:x", "x-oss-security-token": "t"})
+    assert error.code == "AccessKeyIdAndSecurityTokenNotMatch"
+    assert "permanent key" in error.hint
+
+
+@pytest.mark.parametrize("body", ["a" * 30_000 + "=1", "&".join(f"x-oss-{number}" for number in range(8_000))])
+def test_giant_query_is_refused_like_any_other(body: str) -> None:
+    error = refusal("GET", f"/a.txt?{body}", {"Date": DATE, "Authorization": f"OSS {KEY.id}:x"})
+    assert isinstance(error, SignatureDoesNotMatch)
+    assert len(error.hint) < 2_000

@@ -80,7 +80,10 @@ def _mangled_signature(case: Case, auth: Auth) -> Suspicions:
         claiming(sent.replace(" ", "+")),
         "The signature is right, but each `+` of it arrived as a blank: encode it as %2B in the URL.",
     )
-    yield claiming(decode(sent)), f"The signature is right, but percent-encoded once too often: it arrived as {sent!r}."
+    yield (
+        claiming(decode(sent.replace("+", "%2B"))),
+        f"The signature is right, but percent-encoded once too often: it arrived as {sent!r}.",
+    )
     yield claiming(sent.lower()), "The signature is right, but must be written in lower-case hex."
     yield claiming(sent + "=" * (-len(sent) % 4)), "The signature is right, but lost the `=` at its end."
     if re.fullmatch("(?:[0-9A-Fa-f]{2})+", sent):

@@ -1,10 +1,13 @@
 """Signature V4 (`OSS4-HMAC-SHA256`): a canonical request, signed with a key made for a day and a region.
 
-    Authorization: OSS4-HMAC-SHA256 Credential=<id>/<YYYYMMDD>/<region>/oss/aliyun_v4_request[,AdditionalHeaders=<a;b>],Signature=<hex>
-    ?x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-credential=...&x-oss-date=...&x-oss-expires=...&x-oss-signature=<hex>
+    Authorization: OSS4-HMAC-SHA256 Credential=<credential>[,AdditionalHeaders=<a;b>],Signature=<hex>
+    ?x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-credential=<credential>&x-oss-date=<YYYYMMDDTHHMMSSZ>
+        &x-oss-expires=<seconds>[&x-oss-additional-headers=<a;b>]&x-oss-signature=<hex>
+
+where a credential is `<id>/<YYYYMMDD>/<region>/oss/aliyun_v4_request`, all of it but the id being the scope.
 
 Source: "Include signature V4 in the Authorization header" and "Include signature V4 in a URL", and the SDKs.
-"""  # noqa: E501 - a header is one line
+"""
 
 import hmac
 from collections.abc import Iterator
@@ -24,6 +27,7 @@ from emulator.auth.claim import (
 )
 from emulator.auth.dates import MAX_SKEW, parse_iso_date, request_has_expired, signing_date
 from emulator.errors import AccessDenied, InvalidAccessKeyId, InvalidArgument
+from emulator.wire.address import host_id
 from emulator.wire.dates import format_iso_date
 from emulator.wire.percent import encode
 from emulator.wire.request import OssRequest
@@ -111,7 +115,7 @@ class V4Claim(Claim, frozen=True, kw_only=True):
         hosts: dict[str | None, str] = {None: ""}
         if "host" in names:
             hosts[request.host] = "forwarded-host"  # what the client sent to a proxy in front of us
-            hosts[request.host.rpartition(":")[0]] = "host-without-port"  # as Java v1 signs it
+            hosts[host_id(request.host)] = "host-without-port"  # as Java v1 signs it
         for host, host_reading in hosts.items():
             for empty, reading in empties.items():
                 canonical = canonical_request(request, resource, names, empty=empty, host=host)

@@ -235,6 +235,7 @@ V1_URL = {"OSSAccessKeyId": KEY.id, "Expires": "1717246800", "Signature": "a"}
         pytest.param(V4_URL, {"x-oss-date": "20241301T000000Z"}, 400, "0002-00000223", id="V4 thirteenth month"),
         pytest.param(V4_URL, {"x-oss-date": DATE}, 400, "0002-00000223", id="V4 date of a header"),
         pytest.param(V4_URL, {"x-oss-credential": None}, 400, "0002-00000224", id="V4 no credential"),
+        pytest.param(V4_URL, {"x-oss-date": "20240531T235959Z"}, 400, "0002-00000212", id="V4 another day"),
         pytest.param(V4_URL, {"x-oss-credential": "a/b"}, 400, "0002-00000224", id="V4 short credential"),
         pytest.param(
             V4_URL, {"x-oss-credential": SCOPE.replace("hangzhou", "beijing")}, 400, "0002-00000226", id="V4 region"

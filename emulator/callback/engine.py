@@ -302,9 +302,13 @@ def _report(delivery: _Delivery) -> None:
         name,
         last.url,
         last.milliseconds,
-        f" after {len(attempts) - 1} URLs that failed" if len(attempts) > 1 else "",
+        _failed_before(len(attempts) - 1),
         _private_remark(last.address),
     )
+
+
+def _failed_before(count: int) -> str:
+    return f" after {count} URL{'s' if count > 1 else ''} that failed" if count else ""
 
 
 def _private_remark(address: str | None) -> str:

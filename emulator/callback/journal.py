@@ -94,9 +94,10 @@ class Journal:
         await self._call(_delete_all)
 
     async def close(self) -> None:
-        """Close the database; nothing may be using it."""
+        """Close the database; nothing may be using it. A second time does nothing."""
         if self._database is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._database.close)
+            self._database = None
         self._thread.shutdown()
 
     async def _commit(self) -> None:

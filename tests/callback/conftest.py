@@ -1,12 +1,14 @@
 """Engines and specs for the tests of the callback wing."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from emulator import config
 from emulator.callback.engine import CallbackEngine, Upload
@@ -97,3 +99,33 @@ def upload() -> Upload:
         request_id="66399AA50F1E2D3C4B5A6978",
         client_ip="127.0.0.1",
     )
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def two_names(authority: trustme.CA) -> AsyncIterator[ApplicationServer]:
+    """One address, two certificates: by default `first.example`, by SNI `localhost`. Notes each SNI name."""
+    default = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("first.example").configure_cert(default)
+    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(other)
+    async with ApplicationServer(tls=default) as server:
+
+        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            server.server_names.append(name)
+            if name == "localhost":
+                connection.context = other
+
+        default.sni_callback = choose
+        yield server
+
+
+@pytest.fixture
+def authority_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)

@@ -1,12 +1,10 @@
 """One POST and the verdict on its answer, against servers that answer in every way."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-import trustme
 
 from emulator import config
 from emulator.callback.dispatch import Dispatcher
@@ -148,22 +146,28 @@ async def test_any_status_but_200_fails(make_dispatcher, application, status):
         pytest.param(answer(b"<a/>", "200 OK", "Content-Type: text/xml"), NOT_JSON, 205, id="XML by another name"),
         pytest.param(
             answer(b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "200 OK", "Content-Type: application/xml"),
-            NOT_JSON, 205, id="XML with entities"),
+            NOT_JSON,
+            205,
+            id="XML with entities",
+        ),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", NOT_JSON, 205, id="shorter than it says"),
         pytest.param(
-            b'HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{"Status":"OK"}', NOT_JSON, 205, id="longer than it says"),
+            b'HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{"Status":"OK"}', NOT_JSON, 205, id="longer than it says"
+        ),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", NO_LENGTH, 204, id="chunked"),
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", NO_LENGTH, 204, id="chunked"
+        ),
         pytest.param(b"HTTP/1.0 200 OK\r\n\r\n{}", NO_LENGTH, 204, id="ended by closing"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n{}", BAD_LENGTH, 204, id="a word as length"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", BAD_LENGTH, 204, id="negative length"),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", BAD_LENGTH, 204, id="two lengths"),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", BAD_LENGTH, 204, id="two lengths"
+        ),
         pytest.param(answer(b'"' + b"a" * 99 + b'"'), LONG_LENGTH, 204, id="longer than allowed"),
         pytest.param(b"", NOT_CONNECTED, 203, id="closed without an answer", marks=pytest.mark.guess),
         pytest.param(b"SSH-2.0-x\r\n", NOT_CONNECTED, 203, id="another protocol", marks=pytest.mark.guess),
     ],
-)  # fmt: skip
+)
 async def test_bad_answer_fails(make_dispatcher, application, reply, message, number):
     application.answer = reply
     limit = 100 if message is LONG_LENGTH else 100_000
@@ -266,36 +270,6 @@ async def test_environment_proxy_is_not_used(make_dispatcher, application, monke
 
 
 # --- TLS ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-async def two_names(authority: trustme.CA) -> AsyncIterator[ApplicationServer]:
-    """One address, two certificates: by default `first.example`, by SNI `localhost`. Notes each SNI name."""
-    default = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("first.example").configure_cert(default)
-    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(other)
-    async with ApplicationServer(tls=default) as server:
-
-        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-            server.server_names.append(name)
-            if name == "localhost":
-                connection.context = other
-
-        default.sni_callback = choose
-        yield server
-
-
-@pytest.fixture
-def authority_file(authority: trustme.CA, tmp_path) -> str:
-    path = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
 
 
 @pytest.mark.parametrize(

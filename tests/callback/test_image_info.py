@@ -17,7 +17,13 @@ GIF = b"GIF89a" + struct.pack("<HH", 3, 2) + b"\0\0\0" + b"\0" * 16
 BMP = b"BM" + b"\0" * 12 + struct.pack("<IiiHH", 40, 3, 2, 1, 24) + b"\0" * 24
 FRAME = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 2, 3, 3) + b"\1\x22\0\2\x11\1\3\x11\1"
 JPEG = b"\xff\xd8" + b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\1\1\0\0\1\0\1\0\0" + FRAME + b"\xff\xd9"
-TIFF = b"II*\0" + struct.pack("<IH", 8, 2) + struct.pack("<HHIHH", 256, 3, 1, 3, 0) + struct.pack("<HHIHH", 257, 3, 1, 2, 0) + b"\0" * 8  # fmt: skip
+TIFF = (
+    b"II*\0"
+    + struct.pack("<IH", 8, 2)
+    + struct.pack("<HHIHH", 256, 3, 1, 3, 0)
+    + struct.pack("<HHIHH", 257, 3, 1, 2, 0)
+    + b"\0" * 8
+)
 WEBP = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + b"\2\0\0" + b"\1\0\0"
 EXIF = b"Exif\0\0" + b"MM\0*" + struct.pack(">IH", 8, 1) + struct.pack(">HHIHH", 0x112, 3, 1, 6, 0) + b"\0\0\0\0"
 ROTATED = b"\xff\xd8" + b"\xff\xe1" + struct.pack(">H", 2 + len(EXIF)) + EXIF + FRAME + b"\xff\xd9"
@@ -61,9 +67,11 @@ def test_image_is_measured(data, name):
         pytest.param(TIFF[:8], id="TIFF cut off"),
         pytest.param(HEIC[:40], id="HEIC cut off"),
         pytest.param(b"BM" + b"\0" * 40, id="BMP of no size"),
-        pytest.param(b'<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>', id="SVG, which OSS does not probe"),
+        pytest.param(
+            b'<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>', id="SVG, which OSS does not probe"
+        ),
         pytest.param(b"RIFF\0\0\0\0WAVEfmt ", id="another RIFF"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_image_gives_nothing(data):
     assert read_image_info(io.BytesIO(data)) is None

@@ -137,5 +137,5 @@ def test_configured_file_that_is_no_rsa_key_stops_the_start(tmp_path):
 async def test_damaged_key_file_is_named(tmp_path):
     path = tmp_path / "callback_key.pem"
     path.write_text("nonsense")
-    with pytest.raises(ConfigError, match="callback_key.pem"):
+    with pytest.raises(ConfigError, match=r"callback_key\.pem"):
         await Signer(path).load()

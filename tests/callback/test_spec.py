@@ -42,24 +42,46 @@ def test_golden_base64_is_read():
     ("callback", "message", "number", "value", "hint"),
     [
         pytest.param("A" * 5124, "The length of callback exceed max value.", 1, "A" * 5124, "5120", id="too long"),
-        pytest.param("x123-*&", "The callback configuration is not base64 encoded.", 2, "x123-*&", "base64", id="not base64"),
-        pytest.param('{"a":1}', "The callback configuration is not base64 encoded.", 2, '{"a":1}', "plain JSON", id="JSON"),
+        pytest.param(
+            "x123-*&", "The callback configuration is not base64 encoded.", 2, "x123-*&", "base64", id="not base64"
+        ),
+        pytest.param(
+            '{"a":1}', "The callback configuration is not base64 encoded.", 2, '{"a":1}', "plain JSON", id="JSON"
+        ),
         pytest.param("e30", "The callback configuration is not base64 encoded.", 2, "e30", "padding", id="no padding"),
-        pytest.param("eyI-PyI_", "The callback configuration is not base64 encoded.", 2, "eyI-PyI_", "URL-safe", id="URL-safe"),
-        pytest.param("e30%3D", "The callback configuration is not base64 encoded.", 2, "e30%3D", "percent", id="encoded twice"),
+        pytest.param(
+            "eyI-PyI_", "The callback configuration is not base64 encoded.", 2, "eyI-PyI_", "URL-safe", id="URL-safe"
+        ),
+        pytest.param(
+            "e30%3D", "The callback configuration is not base64 encoded.", 2, "e30%3D", "percent", id="encoded twice"
+        ),
         pytest.param("", "The callback configuration is not json format.", 3, "", "character 0", id="empty"),
         pytest.param("W10=", "The callback configuration is not json format.", 3, "[]", "object", id="array"),
-        pytest.param("77u/e30=", "The callback configuration is not json format.", 3, "\ufeff{}", "byte order mark", id="BOM"),
-        pytest.param("e30geA==", "The callback configuration is not json format.", 3, "{} x", "Extra data", id="trailing garbage"),
+        pytest.param(
+            "77u/e30=", "The callback configuration is not json format.", 3, "\ufeff{}", "byte order mark", id="BOM"
+        ),
+        pytest.param(
+            "e30geA==", "The callback configuration is not json format.", 3, "{} x", "Extra data", id="trailing garbage"
+        ),
         pytest.param("/w==", "The callback configuration is not json format.", 3, "\ufffd", "utf-8", id="not UTF-8"),
         pytest.param(
-            base64.b64encode(b"[" * 3000).decode(), "The callback configuration is not json format.", 3, "[" * 3000,
-            "recursion", id="nested deeply"),
+            base64.b64encode(b"[" * 3000).decode(),
+            "The callback configuration is not json format.",
+            3,
+            "[" * 3000,
+            "recursion",
+            id="nested deeply",
+        ),
         pytest.param(
-            base64.b64encode(b'{"a":NaN}').decode(), "The callback configuration is not json format.", 3, '{"a":NaN}',
-            "NaN", id="NaN"),
+            base64.b64encode(b'{"a":NaN}').decode(),
+            "The callback configuration is not json format.",
+            3,
+            '{"a":NaN}',
+            "NaN",
+            id="NaN",
+        ),
     ],
-)  # fmt: skip
+)
 def test_unreadable_callback_is_refused(callback, message, number, value, hint):
     error = refusal(callback)
     assert (error.status, error.code, error.message) == (400, "InvalidArgument", message)
@@ -74,40 +96,108 @@ def test_unreadable_callback_is_refused(callback, message, number, value, hint):
         pytest.param({"callbackUrl": None}, "The callback url configuration is invalid.", 4, "missing", id="URL null"),
         pytest.param({"callbackUrl": 7}, "The callback url configuration is invalid.", 4, "number", id="URL a number"),
         pytest.param({"callbackUrl": ""}, "The callback url configuration is invalid.", 4, "empty", id="URL empty"),
-        pytest.param({"callbackUrl": ";"}, "The callback url configuration is invalid.", 4, "empty", id="only semicolons"),
-        pytest.param({"callbackUrl": "my.com:test"}, "The callback url configuration is invalid.", 4, "port", id="port"),
-        pytest.param({"callbackUrl": "http://a;ftp://b"}, "The callback url configuration is invalid.", 4, "ftp", id="second URL"),
+        pytest.param(
+            {"callbackUrl": ";"}, "The callback url configuration is invalid.", 4, "empty", id="only semicolons"
+        ),
+        pytest.param(
+            {"callbackUrl": "my.com:test"}, "The callback url configuration is invalid.", 4, "port", id="port"
+        ),
+        pytest.param(
+            {"callbackUrl": "http://a;ftp://b"}, "The callback url configuration is invalid.", 4, "ftp", id="second URL"
+        ),
         pytest.param({"callbackBody": 1}, "The callback body is invalid.", 10, "string", id="body a number"),
         pytest.param({"callbackBody": {}}, "The callback body is invalid.", 10, "object", id="body an object"),
         pytest.param({"callbackBody": ""}, "The callback body is empty.", 11, "missing or empty", id="body empty"),
-        pytest.param({"callbackBodyType": 1}, "The callback body type configuration is invalid.", 12, "string", id="type a number"),
-        pytest.param({"callbackBodyType": "image/jpg"}, "The body type of callback is not supported.", 13, "image/jpg", id="type"),
         pytest.param(
-            {"callbackBodyType": "application/json; charset=utf-8"}, "The body type of callback is not supported.", 13,
-            "without a charset", id="type with charset"),
-        pytest.param({"callbackBodyType": "Application/JSON"}, "The body type of callback is not supported.", 13, "exactly", id="case"),
-        pytest.param({"callbackHost": [1, 2, 3]}, "The callback host configuration is invalid.", 9, "array", id="host an array"),
-        pytest.param({"callbackHost": "a\r\nb: c"}, "The callback host configuration is invalid.", 9, "printable", id="host injects"),
+            {"callbackBodyType": 1},
+            "The callback body type configuration is invalid.",
+            12,
+            "string",
+            id="type a number",
+        ),
+        pytest.param(
+            {"callbackBodyType": "image/jpg"}, "The body type of callback is not supported.", 13, "image/jpg", id="type"
+        ),
+        pytest.param(
+            {"callbackBodyType": "application/json; charset=utf-8"},
+            "The body type of callback is not supported.",
+            13,
+            "without a charset",
+            id="type with charset",
+        ),
+        pytest.param(
+            {"callbackBodyType": "Application/JSON"},
+            "The body type of callback is not supported.",
+            13,
+            "exactly",
+            id="case",
+        ),
+        pytest.param(
+            {"callbackHost": [1, 2, 3]}, "The callback host configuration is invalid.", 9, "array", id="host an array"
+        ),
+        pytest.param(
+            {"callbackHost": "a\r\nb: c"},
+            "The callback host configuration is invalid.",
+            9,
+            "printable",
+            id="host injects",
+        ),
         pytest.param({"callbackSNI": "true"}, "The callback sni is invalid.", 17, '"true"', id="SNI a string"),
         pytest.param({"callbackSNI": 123}, "The callback sni is invalid.", 17, "number", id="SNI a number"),
         pytest.param({"callbackSNI": None}, "The callback sni is invalid.", 17, "null", id="SNI null"),
-        pytest.param({"signatureVersion": "3.0"}, "The callback signature version is invalid.", 15, "3.0", id="version"),
-        pytest.param({"signatureVersion": 1.0}, "The callback signature version is invalid.", 15, "1.0", id="version a number"),
-        pytest.param({"additionalHeaders": []}, "The callback additional headers is invalid.", 21, "object", id="headers a list"),
-        pytest.param({"additionalHeaders": {"a": 1}}, "The callback additional headers is invalid.", 21, "strings", id="value a number"),
+        pytest.param(
+            {"signatureVersion": "3.0"}, "The callback signature version is invalid.", 15, "3.0", id="version"
+        ),
+        pytest.param(
+            {"signatureVersion": 1.0}, "The callback signature version is invalid.", 15, "1.0", id="version a number"
+        ),
+        pytest.param(
+            {"additionalHeaders": []}, "The callback additional headers is invalid.", 21, "object", id="headers a list"
+        ),
+        pytest.param(
+            {"additionalHeaders": {"a": 1}},
+            "The callback additional headers is invalid.",
+            21,
+            "strings",
+            id="value a number",
+        ),
         pytest.param(
             {"additionalHeaders": {f"h{number}": "" for number in range(11)}},
-            "The number of callback additional headers exceed max value.", 22, "11", id="eleven headers"),
-        pytest.param({"additionalHeaders": {"": "a"}}, "The key of callback additional headers is empty.", 23, "empty", id="no key"),
-        pytest.param({"additionalHeaders": {"A": "a"}}, "The key of callback additional headers is invalid.", 24, "'A'", id="bad key"),
+            "The number of callback additional headers exceed max value.",
+            22,
+            "11",
+            id="eleven headers",
+        ),
         pytest.param(
-            {"additionalHeaders": {"a": "b\r\nc"}}, "The value of callback additional headers is invalid.", 25, "line break",
-            id="line break in value"),
+            {"additionalHeaders": {"": "a"}},
+            "The key of callback additional headers is empty.",
+            23,
+            "empty",
+            id="no key",
+        ),
         pytest.param(
-            {"additionalHeaders": {"x-oss-a": "b"}}, "The key of callback additional headers can not start with x-oss-.", 26,
-            "x-oss-", id="reserved key"),
+            {"additionalHeaders": {"A": "a"}},
+            "The key of callback additional headers is invalid.",
+            24,
+            "'A'",
+            id="bad key",
+        ),
+        pytest.param(
+            {"additionalHeaders": {"a": "b\r\nc"}},
+            "The value of callback additional headers is invalid.",
+            25,
+            "line break",
+            id="line break in value",
+        ),
+        pytest.param(
+            {"additionalHeaders": {"x-oss-a": "b"}},
+            "The key of callback additional headers can not start with x-oss-.",
+            26,
+            "x-oss-",
+            id="reserved key",
+        ),
     ],
-)  # fmt: skip
+)
 def test_unfit_field_is_refused(changes, message, number, hint):
     fields = {**GOOD, **changes}
     error = refusal(encode(fields))
@@ -131,16 +221,31 @@ def test_five_urls_with_empty_pieces_are_taken():
 @pytest.mark.parametrize(
     ("callback_var", "message", "number", "value", "hint"),
     [
-        pytest.param("A" * 5124, "The length of callback var exceed max value.", 101, "A" * 5124, "5124", id="too long"),
+        pytest.param(
+            "A" * 5124, "The length of callback var exceed max value.", 101, "A" * 5124, "5124", id="too long"
+        ),
         pytest.param("x123-*&", "The callback var is not base64 encoded.", 102, "x123-*&", "base64", id="not base64"),
         pytest.param("eA==", "The callback var is not json format.", 103, "x", "character 0", id="not JSON"),
         pytest.param("W10=", "The callback var is not expecten json.", 104, "[]", "array", id="array"),
-        pytest.param(encode({"x:a": 1}), "The callback var is not expecten json.", 104, '{"x:a": 1}', "number", id="number"),
-        pytest.param(encode({"x:a": {}}), "The callback var is not expecten json.", 104, '{"x:a": {}}', "object", id="object"),
-        pytest.param(encode({"a": "1"}), "The callback var is not expecten json.", 104, '{"a": "1"}', "'x:a'", id="no x:"),
-        pytest.param(encode({"x:Ab": "1"}), "The callback var is not expecten json.", 104, '{"x:Ab": "1"}', "'x:ab'", id="capitals"),
+        pytest.param(
+            encode({"x:a": 1}), "The callback var is not expecten json.", 104, '{"x:a": 1}', "number", id="number"
+        ),
+        pytest.param(
+            encode({"x:a": {}}), "The callback var is not expecten json.", 104, '{"x:a": {}}', "object", id="object"
+        ),
+        pytest.param(
+            encode({"a": "1"}), "The callback var is not expecten json.", 104, '{"a": "1"}', "'x:a'", id="no x:"
+        ),
+        pytest.param(
+            encode({"x:Ab": "1"}),
+            "The callback var is not expecten json.",
+            104,
+            '{"x:Ab": "1"}',
+            "'x:ab'",
+            id="capitals",
+        ),
     ],
-)  # fmt: skip
+)
 def test_unfit_callback_var_is_refused(callback_var, message, number, value, hint):
     error = refusal(encode(GOOD), callback_var)
     assert (error.code, error.message, error.ec) == ("InvalidArgument", message, f"0007-{number:08d}")
@@ -157,14 +262,35 @@ def test_five_kilobytes_are_taken():
     ("callback", "callback_var", "message"),
     [
         pytest.param("!", "!", "The callback configuration is not base64 encoded.", id="callback before callback-var"),
-        pytest.param({"callbackBody": "", "callbackBodyType": 1}, None, "The callback body is empty.", id="body before type"),
-        pytest.param({"callbackBodyType": 1, "callbackHost": 1}, None, "The callback body type configuration is invalid.", id="type before host"),
-        pytest.param({"callbackHost": 1, "callbackSNI": 1}, None, "The callback host configuration is invalid.", id="host before SNI"),
-        pytest.param({"callbackSNI": 1, "signatureVersion": 1}, None, "The callback sni is invalid.", id="SNI before version"),
-        pytest.param({"callbackBody": "$"}, "!", "The callback var is not base64 encoded.", id="callback-var before template"),
-        pytest.param({"callbackUrl": "a;b;c;d;e;f:g"}, None, "The callback url configuration is invalid.", id="syntax before count"),
+        pytest.param(
+            {"callbackBody": "", "callbackBodyType": 1}, None, "The callback body is empty.", id="body before type"
+        ),
+        pytest.param(
+            {"callbackBodyType": 1, "callbackHost": 1},
+            None,
+            "The callback body type configuration is invalid.",
+            id="type before host",
+        ),
+        pytest.param(
+            {"callbackHost": 1, "callbackSNI": 1},
+            None,
+            "The callback host configuration is invalid.",
+            id="host before SNI",
+        ),
+        pytest.param(
+            {"callbackSNI": 1, "signatureVersion": 1}, None, "The callback sni is invalid.", id="SNI before version"
+        ),
+        pytest.param(
+            {"callbackBody": "$"}, "!", "The callback var is not base64 encoded.", id="callback-var before template"
+        ),
+        pytest.param(
+            {"callbackUrl": "a;b;c;d;e;f:g"},
+            None,
+            "The callback url configuration is invalid.",
+            id="syntax before count",
+        ),
     ],
-)  # fmt: skip
+)
 def test_checks_run_in_order(callback, callback_var, message):
     encoded = callback if isinstance(callback, str) else encode({**GOOD, **callback})
     assert refusal(encoded, callback_var).message == message
@@ -236,13 +362,16 @@ def test_callback_policy_without_url_means_no_callback_and_is_logged(caplog):
         pytest.param({}, {"x:a": "1"}, "custom variable x:a is never used", id="unused"),
         pytest.param({"callbackBody": "a=%24%7Bbucket%7D"}, {}, "percent-encoded ${", id="percent-encoded"),
         pytest.param(
-            {"callbackBody": '{"a":"${bucket}"}', "callbackBodyType": JSON}, {}, "${bucket} stands inside quotes", id="quoted"
+            {"callbackBody": '{"a":"${bucket}"}', "callbackBodyType": JSON},
+            {},
+            "${bucket} stands inside quotes",
+            id="quoted",
         ),
         pytest.param({"callbackBody": '{"a":${bucket}}'}, {}, "looks like JSON", id="JSON sent as a form"),
         pytest.param({"signatureVersion": "2.0"}, {}, "signed as 1.0", id="version 2.0"),
         pytest.param({"additionalHeaders": {"host": "a"}}, {}, "'host' is not sent", id="own header"),
     ],
-)  # fmt: skip
+)
 def test_what_is_hardly_meant_is_warned_about(fields, variables, warning):
     (text,) = parse(encode({**GOOD, **fields}), encode(variables)).warnings
     assert warning in text

@@ -1,4 +1,4 @@
-"""Expansion by table; the golden vectors are section by section those of captured callbacks or computed by the rules."""
+"""Expansion by table; the golden bodies are those of captured callbacks, or computed by the rules."""
 
 import base64
 import hashlib

@@ -11,7 +11,12 @@ from emulator.callback.url import CallbackUrl, InvalidUrl, is_private, parse_url
         pytest.param("http://a.com/x?y=1", "http://a.com:80/x?y=1", "a.com", id="http"),
         pytest.param("https://a.com/x", "https://a.com:443/x", "a.com", id="https"),
         pytest.param("HTTPS://A.com/X", "https://A.com:443/X", "A.com", id="scheme in capitals"),
-        pytest.param("121.43.113.8:23456/index.html", "http://121.43.113.8:23456/index.html", "121.43.113.8:23456", id="no scheme"),
+        pytest.param(
+            "121.43.113.8:23456/index.html",
+            "http://121.43.113.8:23456/index.html",
+            "121.43.113.8:23456",
+            id="no scheme",
+        ),
         pytest.param("my", "http://my:80/", "my", id="one bare word"),
         pytest.param("http://a.com:80", "http://a.com:80/", "a.com", id="default port spelt out"),
         pytest.param("http://a.com:443/", "http://a.com:443/", "a.com:443", id="the other scheme's port"),
@@ -19,10 +24,12 @@ from emulator.callback.url import CallbackUrl, InvalidUrl, is_private, parse_url
         pytest.param("http://a.com/x?", "http://a.com:80/x", "a.com", id="bare question mark goes"),
         pytest.param("http://a.com/x??", "http://a.com:80/x??", "a.com", id="a question mark as query stays"),
         pytest.param("http://a.com/x#y?z", "http://a.com:80/x", "a.com", id="fragment goes"),
-        pytest.param("http://a.com/a%7Eb/%2f/../?x=%41", "http://a.com:80/a%7Eb/%2f/../?x=%41", "a.com", id="untouched"),
+        pytest.param(
+            "http://a.com/a%7Eb/%2f/../?x=%41", "http://a.com:80/a%7Eb/%2f/../?x=%41", "a.com", id="untouched"
+        ),
         pytest.param("http://a.com/?u=http://b", "http://a.com:80/?u=http://b", "a.com", id="a URL in the query"),
     ],
-)  # fmt: skip
+)
 def test_url_is_taken_apart(text, absolute, host_header):
     url = parse_url(text)
     assert (url.text, url.absolute, url.host_header(includes_port=True)) == (text, absolute, host_header)

@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,18 +35,6 @@ def emulator(tmp_path: Path) -> Iterator[EmulatorThread]:
 def app_server() -> Iterator[AppServer]:
     with AppServer() as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    """The path of Node.js, ali-oss being installed. Where it is not, the test is skipped; in CI it fails."""
-    path = shutil.which("node")
-    if path and (HERE / "node_modules" / "ali-oss").exists():
-        return path
-    reason = "needs Node.js, and once: npm --prefix tests/sdk install"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""The documentation under test: README's examples run, its tables equal the code, its links lead somewhere."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulator import Config, EmulatorThread, __version__
+from emulator.config import Server, Storage
+from emulator.operations import TABLE
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
+
+SNIPPETS = re.findall(r"<!-- test: ([\w-]+) -->\n```(\w+)\n(.*?)```", README, re.DOTALL)
+EXPECTED = {
+    "upload": '200 b\'{"Status":"OK"}\'\n',
+    "expand": "object=dir%2Fa.txt&user=42",
+    "fixture": "http://127.0.0.1:",
+    "oss2": "",
+    "alibabacloud-oss-v2": "",
+    "ali-oss": "200\n",
+}
+
+
+@pytest.mark.parametrize(("name", "language", "code"), [pytest.param(*snippet, id=snippet[0]) for snippet in SNIPPETS])
+def test_example_of_the_readme_runs(
+    name: str, language: str, code: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    config = Config(server=Server(port=0), storage=Storage(data_dir=tmp_path / "data"))
+    with EmulatorThread(config) as emulator:
+        code = code.replace("http://127.0.0.1:8280", emulator.endpoint)
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        if language == "python":
+            command = [sys.executable, "-c", code]
+        elif language == "sh":
+            command = ["sh", "-euc", code]
+        else:
+            command = [request.getfixturevalue("node"), "-e", code]
+            environment["NODE_PATH"] = str(ROOT / "tests/sdk/node_modules")
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert EXPECTED[name] in done.stdout
+
+
+def test_every_example_has_an_expectation() -> None:
+    assert {name for name, _, _ in SNIPPETS} == EXPECTED.keys()
+
+
+def operation_table() -> str:
+    """README's tables of operations, as the code has them."""
+    rows = [f"| {row.name} | `{row.route}` |" for row in TABLE.rows if row.is_emulated]
+    others = ", ".join(row.name for row in TABLE.rows if not row.is_emulated)
+    return (
+        "| Operation | Request |\n|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\n<details><summary>Not emulated: 501</summary>\n\n{others}.\n\n</details>\n"
+    )
+
+
+def test_operation_table_is_that_of_the_code() -> None:
+    written = re.search(r"<!-- operations -->\n(.*?)<!-- end of operations -->", README, re.DOTALL)
+    assert written is not None
+    assert written[1] == operation_table(), f"README should have:\n\n{operation_table()}"
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_version_is_the_newest_in_the_changelog() -> None:
+    versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == __version__

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
-from urllib.parse import quote
 
 from aiohttp import web
 from msgspec import structs
@@ -26,10 +25,9 @@ from emulator.operations._table import Operation
 from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucket_name
 from emulator.wire.dates import format_http_date
 from emulator.wire.request import OssRequest, parse_headers, parse_query
-from emulator.wire.response import OssResponse, error_response
+from emulator.wire.response import OssResponse, error_response, hint_header
 
 CONTROL_PREFIX = "/_emulator"
-MAX_HINT_CHARACTERS = 2000  # of the header; clients take 8 KB of headers and more, the log has the whole hint
 
 logger = logging.getLogger("emulator.app")
 
@@ -173,7 +171,7 @@ class App:
             f" | {error.hint}" if error.hint else "",
         )
         if error.hint:
-            error.headers = {**error.headers, "x-emulator-hint": _header_text(error.hint)}
+            error.headers = {**error.headers, "x-emulator-hint": hint_header(error.hint)}
         return error_response(error, request_id=request.request_id, host=request.host, is_head=request.method == "HEAD")
 
     def _reply(
@@ -199,11 +197,3 @@ class App:
         if request.method == "HEAD" or response.status in _BODILESS:
             body = b""
         return Reply(response.status, head.encode("utf-8", "surrogateescape"), body, keep_alive=keep_alive)
-
-
-def _header_text(text: str) -> str:
-    """`text` as a header value: one line of printable ASCII, everything else percent-encoded."""
-    line = " ".join(text.split())
-    if len(line) > MAX_HINT_CHARACTERS:
-        line = line[:MAX_HINT_CHARACTERS] + " ..."
-    return quote(line, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")

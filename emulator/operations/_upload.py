@@ -13,7 +13,7 @@ from emulator.model import ObjectRecord
 from emulator.storage.store import Staged
 from emulator.wire.digests import check_content_md5, check_crc64, parse_content_md5, parse_crc64, quote_etag
 from emulator.wire.request import OssRequest
-from emulator.wire.response import OssResponse
+from emulator.wire.response import OssResponse, hint_header
 
 
 async def read_callback(ctx: Context, request: OssRequest) -> CallbackSpec | None:
@@ -100,4 +100,6 @@ async def finish_upload(
     )
     if not outcome.is_success:
         raise CallbackFailed(outcome.message, ec=outcome.ec, hint=outcome.hint, headers=headers)
+    if outcome.hint:  # it went well, and yet something is hardly meant
+        headers["x-emulator-hint"] = hint_header(outcome.hint)
     return OssResponse(200, {"Content-Type": outcome.content_type, **headers}, outcome.body)

@@ -6,6 +6,7 @@ Source: "Error responses"; for HEAD, `x-oss-err` as the SDKs read it.
 import base64
 from collections.abc import Mapping
 from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -13,7 +14,8 @@ from emulator.errors import NotModified, OssError
 from emulator.wire.address import host_id
 
 RECOMMEND_DOC = "https://api.aliyun.com/troubleshoot?q="
-MAX_HEADER_KEY_BYTES = 2048  # a longer key would make x-oss-err more than clients take in a header
+MAX_HEAD_DOCUMENT_BYTES = 5_500  # as base64 in x-oss-err; clients take 8 KiB of a header
+MAX_HINT_CHARACTERS = 2000  # of the header; the log has the whole hint
 
 
 class OpenBlob(Protocol):
@@ -74,8 +76,17 @@ def error_response(error: OssError, *, request_id: str, host: str, is_head: bool
     headers["Content-Type"] = "application/xml"
     if not is_head:
         return OssResponse(error.status, headers, error_document(error, request_id=request_id, host=host))
-    if len(error.elements.get("Key", "")) > MAX_HEADER_KEY_BYTES:
-        del error.elements["Key"]
     document = error_document(error, request_id=request_id, host=host)
+    while len(document) > MAX_HEAD_DOCUMENT_BYTES and error.elements:  # above all what we have signed ourselves
+        del error.elements[max(error.elements, key=lambda name: len(error.elements[name]))]
+        document = error_document(error, request_id=request_id, host=host)
     headers["x-oss-err"] = base64.b64encode(document).decode()
     return OssResponse(error.status, headers)
+
+
+def hint_header(hint: str) -> str:
+    """A hint as the value of `x-emulator-hint`: one line of printable ASCII, everything else percent-encoded."""
+    line = " ".join(hint.split())
+    if len(line) > MAX_HINT_CHARACTERS:
+        line = line[:MAX_HINT_CHARACTERS] + " ..."
+    return quote(line, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")

@@ -223,3 +223,9 @@ async def test_receiver_of_the_emulator_can_be_called_back(oss: OssClient) -> No
     assert (response.status, response.body) == (200, b'{"Status":"OK"}')
     response = await put_with_callback(oss, f"{oss.endpoint}/_emulator/receiver?status=500")
     assert (response.status, response.message) == (203, "Error status : 500.")
+
+
+async def test_success_that_is_hardly_meant_carries_a_hint(oss: OssClient, app_server: AppServer) -> None:
+    response = await put_with_callback(oss, app_server.url, callbackBody="object=${object}&name=${x:nmae}")
+    assert response.status == 200
+    assert "x:nmae" in response.headers["x-emulator-hint"]

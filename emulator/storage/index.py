@@ -316,6 +316,9 @@ class Index:
         """Take an empty bucket away."""
         self._connection.execute("DELETE FROM bucket WHERE name = ?", (name,))
         self._connection.execute("DELETE FROM total WHERE bucket = ?", (name,))
+        for bucket, storage_class in list(self._totals):
+            if bucket == name:
+                del self._totals[bucket, storage_class]
 
     def clear(self) -> None:
         """Forget all buckets and objects."""

@@ -1,7 +1,12 @@
 """What storage tests say again and again, in a word."""
 
+import errno
+import os
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from emulator.model import ObjectAttributes, ObjectRecord
 from emulator.storage.store import Store
@@ -36,3 +41,19 @@ def files_below(folder: Path) -> list[Path]:
 def shown(folder: Path, key: str) -> Path:
     """Where the tree shows `key` of the bucket `bucket`."""
     return folder / "buckets" / "bucket" / key
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, *, after_bytes: int) -> None:
+    """Let the disk be full once so many bytes have been written."""
+    write = os.write
+    left = after_bytes
+
+    def limited(fd: int, data: bytes) -> int:
+        nonlocal left
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            if len(data) > left:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            left -= len(data)
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", limited)

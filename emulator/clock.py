@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class Clock:
@@ -11,6 +11,11 @@ class Clock:
     def now(self) -> datetime:
         """The present time."""
         return datetime.now(UTC)
+
+    def now_in_milliseconds(self) -> datetime:
+        """The present time as it is kept with what is stored: in whole milliseconds."""
+        now = self.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Ids:
@@ -25,3 +30,11 @@ class Ids:
         Source: samples of the documentation that carry a Date as well as a request id.
         """
         return f"{int(now.timestamp()):08X}{self._random_bytes(8).hex().upper()}"
+
+    def upload_id(self, now: datetime) -> str:
+        """32 upper-case hex digits: the Unix time in microseconds in the first 16 (so ids sort by time), then chance.
+
+        Source: the samples of InitiateMultipartUpload and ListMultipartUploads, whose ids agree with their dates.
+        """
+        microseconds = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return f"{microseconds:016X}{self._random_bytes(8).hex().upper()}"

@@ -332,6 +332,52 @@ class FileAlreadyExists(OssError):
     ec = "0026-00000002"
 
 
+class PositionNotEqualToLength(OssError):
+    """AppendObject says another position than where the object ends, which `x-oss-next-append-position` says."""
+
+    status = 409
+    message = "Position is not equal to file length"
+    ec = "0026-00000016"
+
+
+class ObjectNotAppendable(OssError):
+    """The object was not made by AppendObject."""
+
+    status = 409
+    message = "The object is not appendable"
+    ec = "0026-00000017"
+
+
+# --- Multipart uploads ----------------------------------------------------------------------------------------------
+
+
+class NoSuchUpload(OssError):
+    """There is no upload of this id and key, or none any more. Extra: UploadId."""
+
+    status = 404
+    message = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+        "completed."
+    )
+    ec = "0017-00000244"
+
+
+class InvalidPart(OssError):
+    """A part that is to be completed was not uploaded, or is another one. Extras: ETag, PartNumber, UploadId."""
+
+    message = (
+        "One or more of the specified parts could not be found or the specified entity tag might not have matched the "
+        "part's entity tag."
+    )
+
+
+class InvalidPartOrder(OssError):
+    """The parts are not listed in ascending order of their numbers. Extra: UploadId."""
+
+    message = "The list of parts was not in ascending order. Parts list must specified in order by part number."
+    ec = "0042-00000209"
+
+
 # --- Callback, server -----------------------------------------------------------------------------------------------
 
 

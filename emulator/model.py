@@ -110,9 +110,43 @@ class ObjectRecord(msgspec.Struct, frozen=True):
     blob_mtime_ns: int = 0
 
 
+class MultipartUpload(msgspec.Struct, frozen=True):
+    """An upload in parts that is under way; nobody sees its object before it is completed.
+
+    `id` is OSS's upload id. `attributes` are those that the object will have.
+    """
+
+    bucket: str
+    key: str
+    id: str
+    initiated: datetime
+    attributes: ObjectAttributes
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of an upload, by its number from 1 to 10,000. `blob` names its bytes; `md5` are the 16 raw bytes."""
+
+    number: int
+    blob: str
+    size: int
+    md5: bytes
+    crc64: int
+    last_modified: datetime
+
+    @property
+    def etag(self) -> str:
+        """The part's ETag: upper-case hex without quotes."""
+        return self.md5.hex().upper()
+
+
 class BucketStat(msgspec.Struct, frozen=True):
-    """What a bucket holds: bytes and objects by storage class, and when it last changed (`None`: never)."""
+    """What a bucket holds: bytes and objects by storage class, and when it last changed (`None`: never).
+
+    `uploads` are the multipart uploads under way, `parts` what has been uploaded for them.
+    """
 
     sizes: dict[StorageClass, int]
     counts: dict[StorageClass, int]
     last_modified: datetime | None
+    uploads: int = 0
+    parts: int = 0

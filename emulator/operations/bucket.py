@@ -192,13 +192,13 @@ async def get_bucket_stat(ctx: Context, request: OssRequest) -> OssResponse:
         [
             ("Storage", sum(stat.sizes.values())),
             ("ObjectCount", sum(stat.counts.values())),
-            ("MultipartUploadCount", 0),
+            ("MultipartUploadCount", stat.uploads),
             ("LiveChannelCount", 0),
             ("LastModifiedTime", int(stat.last_modified.timestamp()) if stat.last_modified else 0),
             ("StandardStorage", stat.sizes.get(standard, 0)),
             ("StandardObjectCount", stat.counts.get(standard, 0)),
             *cold,
-            ("MultipartPartCount", 0),
+            ("MultipartPartCount", stat.parts),
             ("DeleteMarkerCount", 0),
         ],
     )

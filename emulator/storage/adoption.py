@@ -9,7 +9,6 @@ import logging
 import mimetypes
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from emulator.clock import Clock
 from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType
@@ -51,7 +50,7 @@ class Adoption:
     def is_due(self, record: ObjectRecord, blob: Blob) -> bool:
         """Whether somebody seems to have edited the blob, or replaced the file that shows it. Costs an fstat."""
         found = os.fstat(blob.fileno())
-        if not _fits(found, record.size, record.blob_mtime_ns):
+        if not _fits(found, record.size, record.blob_mtime_ns, record.type):
             return True
         if not self._tree.is_shown or found.st_nlink == LINKS_OF_A_SHOWN_BLOB:
             return False
@@ -74,7 +73,7 @@ class Adoption:
                     return await self._take(bucket, key, record)
                 except OSError as error:
                     _log.warning("%s/%s lies in the tree but cannot become an object: %s", bucket.name, key, error)
-        if record and blob and not _fits(blob, record.size, record.blob_mtime_ns):
+        if record and blob and not _fits(blob, record.size, record.blob_mtime_ns, record.type):
             return await self._measure_again(record)
         return record
 
@@ -150,7 +149,7 @@ class Adoption:
             digests.etag,
             digests.md5,
             digests.crc64,
-            now_in_milliseconds(self._clock),
+            self._clock.now_in_milliseconds(),
             ObjectType.NORMAL,
             attributes,
             before.st_mtime_ns,
@@ -169,12 +168,6 @@ class Adoption:
     def _is(self, record: ObjectRecord, file: os.stat_result) -> bool:
         blob = self._blobs.stat(record.blob)
         return blob is not None and os.path.samestat(blob, file)
-
-
-def now_in_milliseconds(clock: Clock) -> datetime:
-    """The present time as it is kept with an object: in whole milliseconds."""
-    now = clock.now()
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def unknown_keys(bucket: str, tree: Tree, index: Index) -> list[str]:
@@ -210,10 +203,13 @@ def _side_by_side(
 
 def _is_link(file: os.stat_result, row: IndexedBlob) -> bool:
     """Whether the file is the row's blob for all that can be told without looking at the blob."""
-    return file.st_nlink > 1 and _fits(file, row.size, row.mtime_ns)
+    return file.st_nlink > 1 and _fits(file, row.size, row.mtime_ns, row.type)
 
 
-def _fits(file: os.stat_result, size: int, mtime_ns: int) -> bool:
+def _fits(file: os.stat_result, size: int, mtime_ns: int, type: ObjectType) -> bool:  # noqa: A002 - as in the model
+    """Whether a blob is as its row says. Of an appendable's, which grows, the row says how much counts."""
+    if type is ObjectType.APPENDABLE:
+        return file.st_size >= size
     return file.st_size == size and file.st_mtime_ns == mtime_ns
 
 

@@ -1,5 +1,7 @@
 """The bytes of objects: files that are written once, under names that say nothing of the keys.
 
+An appendable object's is the exception: it grows, and its row says how much of it counts.
+
 A blob's id is `3f-1a-c3f`: the folder (the low byte of the counter), the run that wrote it and a counter, in hex.
 Because an id carries its run, litter of earlier runs can be swept while this run writes. What an id belongs to is the
 index's business.
@@ -9,14 +11,19 @@ import errno
 import io
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.errors import InsufficientStorage
+from emulator.storage.copying import copy_bytes, write_bytes
 from emulator.storage.digest import Digests, digests_of_file
 
 # Nobody may write to a blob: its links in the tree share the mode, and an editor that respects it makes a new file.
 MODE = 0o444
+
+# But an appendable object's, which grows in place.
+GROWING_MODE = 0o644
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -39,9 +46,11 @@ class BlobWriter:
         Raises:
             OSError: the disk is full, or broken.
         """
-        written = os.write(self._fd, data)
-        while written < len(data):
-            written += os.write(self._fd, memoryview(data)[written:])
+        write_bytes(self._fd, data)
+
+    def fileno(self) -> int:
+        """The descriptor to write to."""
+        return self._fd
 
     def finish(self) -> int:
         """Close the file, safe on disk if that was asked for; its modification time in nanoseconds."""
@@ -113,6 +122,75 @@ class Blobs:
         self._sync_folder(blob)
         return modified
 
+    def stage_link(self, blob: str) -> str:
+        """A second name in `staging/` for the blob `blob`: the same bytes, and none is moved; the path.
+
+        Raises:
+            OSError: it is not there any more, or it has as many names as the file system allows.
+        """
+        path = self.staging_path()
+        os.link(self.path(blob), path)
+        return path
+
+    def stage_copy(self, file: int, offset: int, count: int) -> str:
+        """A finished file in `staging/` that holds `count` bytes of the open file `file` from `offset` on; its path."""
+        return self._stage(lambda target: copy_bytes(file, offset, target, 0, count))
+
+    def stage_joined(self, blobs: Sequence[str]) -> str:
+        """A finished file in `staging/` that holds the bytes of `blobs` one after the other; its path.
+
+        Raises:
+            FileNotFoundError: one of them is not there any more.
+        """
+
+        def fill(target: int) -> None:
+            size = 0
+            for blob in blobs:
+                with self.open(blob) as part:
+                    count = os.fstat(part.fileno()).st_size
+                    copy_bytes(part.fileno(), 0, target, size, count)
+                    size += count
+
+        return self.stage_link(blobs[0]) if len(blobs) == 1 else self._stage(fill)
+
+    def _stage(self, fill: Callable[[int], None]) -> str:
+        writer = self.stage()
+        try:
+            fill(writer.fileno())
+            writer.finish()
+        except BaseException:
+            writer.close()
+            remove_file(writer.path)
+            raise
+        return writer.path
+
+    def let_grow(self, blob: str) -> None:
+        """Let the blob `blob`, an appendable object's, be written to by `grow`, and by whoever finds it in the tree."""
+        Path(self.path(blob)).chmod(GROWING_MODE)
+
+    def grow(self, blob: str, size: int, fill: Callable[[int], None]) -> None:
+        """Cut the blob `blob` off at `size`, where its object ends, and let `fill` write behind that to the open file.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        fd = os.open(self.path(blob), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_size < size:
+                raise OSError(errno.EIO, "The blob is shorter than its object", blob)
+            os.ftruncate(fd, size)
+            fill(fd)
+            if self._fsync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def cut(self, blob: str, size: int) -> None:
+        """Cut off what the blob `blob` has beyond `size` bytes."""
+        found = self.stat(blob)
+        if found and found.st_size > size:
+            self.grow(blob, size, lambda _: None)
+
     def move_in(self, blob: str, staged: str) -> int:
         """Make the finished file `staged` the blob `blob`; its modification time in nanoseconds."""
         path = self.path(blob)
@@ -137,6 +215,11 @@ class Blobs:
             if self._fsync:
                 os.fsync(file.fileno())
                 self._sync_folder(blob)
+            return digests_of_file(file.fileno())
+
+    def measure_staged(self, path: str) -> Digests:
+        """The digests of the finished file `path` in `staging/`."""
+        with Blob(path) as file:
             return digests_of_file(file.fileno())
 
     def make_folder(self, blob: str) -> None:
@@ -214,3 +297,14 @@ def insufficient_storage(error: Exception) -> InsufficientStorage:
         hint=f"Writing below the data directory failed: {error}. Nothing was stored and what was there is untouched; "
         "make room on that disk, or put the data directory (--data-dir) on another one."
     )
+
+
+@contextmanager
+def telling_full_disk() -> Iterator[None]:
+    """Let an error that says that the disk is full leave as `InsufficientStorage`."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise insufficient_storage(error) from error
+        raise

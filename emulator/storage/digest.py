@@ -7,9 +7,12 @@ Source: "Check data transmission integrity by using CRC-64" in the OSS documenta
 
 import hashlib
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import anycrc
+
+from emulator.model import Part
 
 _CRC64 = anycrc.Model("CRC64-XZ")
 
@@ -20,16 +23,36 @@ _PIECE_BYTES = 1024 * 1024
 
 
 class Digests(NamedTuple):
-    """What is known of some bytes: how many they are, the 16 bytes of their MD5, their CRC-64/XZ."""
+    """What is known of some bytes: how many they are, the 16 bytes of their MD5, their CRC-64/XZ, their ETag.
+
+    Bytes that came in parts have no `md5`, and an `etag` that is none.
+    """
 
     size: int
-    md5: bytes
+    md5: bytes | None
     crc64: int
+    etag: str
 
-    @property
-    def etag(self) -> str:
-        """The ETag of an object that came in one piece."""
-        return self.md5.hex().upper()
+
+def of_one_piece(size: int, md5: bytes, crc64: int) -> Digests:
+    """The digests of bytes that came in one piece: the ETag is the MD5."""
+    return Digests(size, md5, crc64, md5.hex().upper())
+
+
+def of_parts(parts: Sequence[Part]) -> Digests:
+    """The digests of `parts` one after the other, from those of each; no byte is read.
+
+    The ETag is the MD5 of the parts' ETags as hexadecimal text, not of their raw digests, and how many they are.
+
+    Source: the suite of the Java SDK, which computes it.
+    """
+    size = crc = 0
+    etags = md5()
+    for part in parts:
+        etags.update(part.etag.encode())
+        crc = combine_crc64(crc, part.crc64, part.size)
+        size += part.size
+    return Digests(size, None, crc, f"{etags.hexdigest().upper()}-{len(parts)}")
 
 
 def md5(data: bytes = b"") -> "hashlib._Hash":
@@ -43,9 +66,15 @@ def crc64(data: bytes, crc: int = 0) -> int:
     return result
 
 
+def combine_crc64(first: int, second: int, second_bytes: int) -> int:
+    """The CRC-64/XZ of two pieces, one after the other, from that of each; the second has so many bytes."""
+    result: int = _CRC64.combine(first, second, second_bytes)
+    return result
+
+
 def digests(data: bytes) -> Digests:
     """The digests of `data`."""
-    return Digests(len(data), md5(data).digest(), crc64(data))
+    return of_one_piece(len(data), md5(data).digest(), crc64(data))
 
 
 def digests_of_file(fd: int) -> Digests:
@@ -56,4 +85,4 @@ def digests_of_file(fd: int) -> Digests:
         hashed.update(piece)
         crc = crc64(piece, crc)
         size += len(piece)
-    return Digests(size, hashed.digest(), crc)
+    return of_one_piece(size, hashed.digest(), crc)

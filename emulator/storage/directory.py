@@ -8,7 +8,8 @@ from pathlib import Path
 
 from emulator.storage.adoption import restore_links
 from emulator.storage.blobs import Blobs
-from emulator.storage.index import Durability, Index, SchemaTooNew
+from emulator.storage.index import Durability, Index
+from emulator.storage.schema import SchemaTooNew
 from emulator.storage.tree import Tree
 
 
@@ -40,6 +41,9 @@ class DataDirectory:
                 fsync = durability == "power"
                 self.blobs = Blobs(folder, run=run, fsync=fsync)
                 self.tree = Tree(folder, is_shown=is_shown, fsync=fsync)
+                if not self.was_settled:
+                    for blob, size in self.index.appendables():
+                        self.blobs.cut(blob, size)
                 if is_shown and not self.was_settled:
                     for bucket in self.index.buckets():
                         restore_links(bucket.name, self.tree, self.index, self.blobs)

@@ -9,38 +9,19 @@ An `Index` is a connection with its verbs and belongs to one thread at a time. O
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from emulator.model import Bucket, BucketStat, ObjectAttributes, ObjectRecord, ObjectType, StorageClass
+from emulator.model import Bucket, BucketStat, ObjectRecord, ObjectType, StorageClass
+from emulator.storage.columns import decode_attributes, encode_attributes, from_crc64, from_time, to_crc64, to_time
+from emulator.storage.listing import Position, start_after, walk
+from emulator.storage.schema import migrate
+from emulator.storage.upload_index import UploadIndex
 
 Durability = Literal["process", "power", "none"]
-
-# Raised with every change of the tables; an index of a higher version was written by a newer emulator.
-SCHEMA_VERSION = 1
-
-# `mtime` is the blob's file's, in nanoseconds: another one means that somebody has edited it. `total` is what `live`
-# adds up to, kept in the same transaction, because counting a million rows takes 185 ms. `run` has one row: the number
-# of the run, and whether the run before it left index, blobs and tree in agreement. Times are milliseconds since 1970.
-SCHEMA = """
-CREATE TABLE run (number INTEGER NOT NULL, is_settled INTEGER NOT NULL);
-INSERT INTO run VALUES (0, 1);
-CREATE TABLE bucket (name TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE live (
-    bucket TEXT NOT NULL, key TEXT NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
-    etag TEXT NOT NULL, md5 BLOB, crc64 INTEGER NOT NULL, last_modified INTEGER NOT NULL, type TEXT NOT NULL,
-    storage_class TEXT NOT NULL, attributes TEXT NOT NULL,
-    PRIMARY KEY (bucket, key)
-) WITHOUT ROWID;
-CREATE TABLE total (
-    bucket TEXT NOT NULL, storage_class TEXT NOT NULL, size INTEGER NOT NULL, count INTEGER NOT NULL,
-    last_modified INTEGER NOT NULL,
-    PRIMARY KEY (bucket, storage_class)
-) WITHOUT ROWID;
-"""
 
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL", "none": "OFF"}
 
@@ -57,14 +38,9 @@ INSERT INTO total VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 size = size + excluded.size, count = count + excluded.count, last_modified = max(last_modified, excluded.last_modified)
 """
 
-# Any TEXT sorts before any BLOB: the upper bound of a range that has none.
-_END = b""
-
 _TYPES = {kind.value: kind for kind in ObjectType}
 _CLASSES = {kind.value: kind for kind in StorageClass}
 
-_encode_attributes = msgspec.json.Encoder().encode
-_decode_attributes = msgspec.json.Decoder(ObjectAttributes).decode
 _decode_bucket = msgspec.json.Decoder(Bucket).decode
 
 
@@ -97,6 +73,7 @@ class IndexedBlob(msgspec.Struct, frozen=True, gc=False):
     blob: str
     size: int
     mtime_ns: int
+    type: ObjectType
 
 
 class Removed(msgspec.Struct, frozen=True, gc=False):
@@ -107,15 +84,12 @@ class Removed(msgspec.Struct, frozen=True, gc=False):
     storage_class: str
 
 
-class SchemaTooNew(Exception):
-    """The index was written by a newer emulator. The message is one line."""
-
-
 class Index:
-    """One connection to `index.sqlite`."""
+    """One connection to `index.sqlite`. `uploads` are its verbs for multipart uploads."""
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self.uploads = UploadIndex(self._connection)
         self._totals: dict[tuple[str, str], tuple[int, int, int]] = {}  # of the open transaction; the last is a time
         execute = self._connection.execute
         execute("PRAGMA journal_mode = WAL")
@@ -130,16 +104,12 @@ class Index:
     # --- Life -------------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the tables of a new index.
+        """Make the tables that are missing.
 
         Raises:
             SchemaTooNew: the index comes from a newer emulator.
         """
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise SchemaTooNew(f"its index has schema {version}, this emulator knows schemas up to {SCHEMA_VERSION}")
-        if version < SCHEMA_VERSION:
-            self._connection.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        migrate(self._connection)
 
     def begin_run(self) -> tuple[int, bool]:
         """The number of the run that begins here, and whether the one before it ended settled."""
@@ -171,10 +141,10 @@ class Index:
             size,
             etag,
             md5,
-            crc64 & 0xFFFFFFFF_FFFFFFFF,
-            _time(last_modified),
+            to_crc64(crc64),
+            to_time(last_modified),
             _TYPES[kind],
-            _decode_attributes(attributes),
+            decode_attributes(attributes),
             mtime,
         )
 
@@ -184,7 +154,7 @@ class Index:
         return self._connection.execute(query, (bucket, key)).fetchone() is not None
 
     def is_empty(self, bucket: str) -> bool:
-        """Whether the bucket holds nothing."""
+        """Whether the bucket holds no object."""
         return self._connection.execute("SELECT 1 FROM live WHERE bucket = ? LIMIT 1", (bucket,)).fetchone() is None
 
     def has_bucket(self, name: str) -> bool:
@@ -200,57 +170,49 @@ class Index:
         """What the bucket holds, to the byte."""
         query = "SELECT storage_class, size, count, last_modified FROM total WHERE bucket = ?"
         rows = self._connection.execute(query, (bucket,)).fetchall()
+        uploads, parts = self.uploads.count(bucket)
         return BucketStat(
             sizes={_CLASSES[name]: size for name, size, count, _ in rows if count},
             counts={_CLASSES[name]: count for name, _, count, _ in rows if count},
-            last_modified=_time(max(row[3] for row in rows)) if rows else None,
+            last_modified=to_time(max(row[3] for row in rows)) if rows else None,
+            uploads=uploads,
+            parts=parts,
         )
 
     def blobs(self) -> Iterator[str]:
-        """The ids of all blobs, sorted. SQLite sorts in a file where they are many."""
-        return (blob for (blob,) in self._connection.execute("SELECT blob FROM live ORDER BY blob"))
+        """The ids of all blobs, of objects and of parts, sorted. SQLite sorts in a file where they are many."""
+        query = "SELECT blob FROM live UNION ALL SELECT blob FROM part ORDER BY blob"
+        return (blob for (blob,) in self._connection.execute(query))
 
     def blobs_by_key(self, bucket: str) -> Iterator[IndexedBlob]:
         """What every key's file must look like, in the byte order of the keys."""
-        query = "SELECT key, blob, size, mtime FROM live WHERE bucket = ? ORDER BY key"
-        return (IndexedBlob(*row) for row in self._connection.execute(query, (bucket,)))
+        query = "SELECT key, blob, size, mtime, type FROM live WHERE bucket = ? ORDER BY key"
+        for key, blob, size, mtime, kind in self._connection.execute(query, (bucket,)):
+            yield IndexedBlob(key, blob, size, mtime, _TYPES[kind])
+
+    def appendables(self) -> Iterator[tuple[str, int]]:
+        """The blobs of appendable objects, and how many of their bytes count."""
+        query = "SELECT blob, size FROM live WHERE type = ?"
+        yield from self._connection.execute(query, (ObjectType.APPENDABLE.value,))
 
     def list(self, bucket: str, *, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
         """The page of at most `limit` entries after `after` (exclusive); a group never repeats.
 
-        Keys that go on beyond `prefix` with `delimiter` somewhere fold into a group, which ends with it. A page costs
-        its own length: past a group the walk seeks, so nothing in it is read.
-
         Source: "ListObjects" in the API reference.
         """
-        group = _group(after, prefix, delimiter)
-        start = successor(group) if group else max(prefix, _next(after))
-        end = successor(prefix) or _END
-        entries: list[ListedObject | str] = []
-        wanted = limit + 1  # one more tells whether there is more
-        rows_a_seek = 1 if delimiter else wanted
-        while len(entries) < wanted and start is not None:
-            take = min(rows_a_seek, wanted - len(entries))
-            rows = self._connection.execute(_LIST, (bucket, start, end, take)).fetchall()
-            group = ""
-            for key, size, etag, kind, storage_class, last_modified in rows:
-                group = _group(key, prefix, delimiter)
-                if group:
-                    entries.append(group)
-                    break
-                entries.append(
-                    ListedObject(key, size, etag, _TYPES[kind], _CLASSES[storage_class], _time(last_modified))
-                )
-            if group:
-                start = successor(group)
-                rows_a_seek = 1
-            elif len(rows) < take:
-                break
-            else:
-                start = _next(rows[-1][0])
-                rows_a_seek *= 4
-        is_truncated = len(entries) > limit
-        del entries[limit:]
+        first = start_after(after, prefix, delimiter)
+
+        def fetch(start: Position, end: str | bytes, limit: int) -> list[tuple[Any, ...]]:
+            return self._connection.execute(_LIST, (bucket, *start, end, limit)).fetchall()
+
+        entries, is_truncated = walk(
+            fetch,
+            _listed_object,
+            prefix=prefix,
+            delimiter=delimiter,
+            start=None if first is None else (first,),
+            limit=limit,
+        )
         last = entries[-1] if entries else ""
         return Listing(entries, is_truncated, last if isinstance(last, str) else last.key)
 
@@ -275,7 +237,7 @@ class Index:
     def put(self, record: ObjectRecord) -> Removed | None:
         """Make `record` the object at its key; what was there before."""
         removed = self._find_removed(record.bucket, record.key)
-        last_modified = _milliseconds(record.last_modified)
+        last_modified = from_time(record.last_modified)
         storage_class = record.attributes.storage_class.value
         self._connection.execute(
             _PUT,
@@ -287,11 +249,11 @@ class Index:
                 record.blob_mtime_ns,
                 record.etag,
                 record.md5,
-                record.crc64 - (1 << 64) if record.crc64 >> 63 else record.crc64,  # SQLite's integers are signed
+                from_crc64(record.crc64),
                 last_modified,
                 record.type.value,
                 storage_class,
-                _encode_attributes(record.attributes).decode(),
+                encode_attributes(record.attributes),
             ),
         )
         if removed:
@@ -304,7 +266,7 @@ class Index:
         removed = self._find_removed(bucket, key)
         if removed:
             self._connection.execute("DELETE FROM live WHERE bucket = ? AND key = ?", (bucket, key))
-            self._add(bucket, removed.storage_class, -removed.size, -1, _milliseconds(at))
+            self._add(bucket, removed.storage_class, -removed.size, -1, from_time(at))
         return removed
 
     def put_bucket(self, bucket: Bucket) -> None:
@@ -321,7 +283,8 @@ class Index:
                 del self._totals[bucket, storage_class]
 
     def clear(self) -> None:
-        """Forget all buckets and objects."""
+        """Forget all buckets, objects and uploads."""
+        self.uploads.clear()
         for table in ("live", "total", "bucket"):
             self._connection.execute(f"DELETE FROM {table}")
 
@@ -335,32 +298,5 @@ class Index:
         self._totals[bucket, storage_class] = before + size, counted + count, at
 
 
-def successor(prefix: str) -> str | None:
-    """The first string that sorts after all that begin with `prefix`; `None` if there is no such string."""
-    while prefix:
-        last = ord(prefix[-1])
-        if last < 0x10FFFF:
-            return prefix[:-1] + chr(0xE000 if last == 0xD7FF else last + 1)  # surrogates are no characters
-        prefix = prefix[:-1]
-    return None
-
-
-def _next(key: str) -> str:
-    """The first string that sorts after `key`; everything sorts after no key at all."""
-    return key + "\0" if key else ""
-
-
-def _group(key: str, prefix: str, delimiter: str) -> str:
-    """The group that `key` folds into, or `""`."""
-    if not delimiter or not key.startswith(prefix):
-        return ""
-    position = key.find(delimiter, len(prefix))
-    return key[: position + len(delimiter)] if position >= 0 else ""
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _milliseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1000)
+def _listed_object(key: str, size: int, etag: str, kind: str, storage_class: str, last_modified: int) -> ListedObject:
+    return ListedObject(key, size, etag, _TYPES[kind], _CLASSES[storage_class], to_time(last_modified))

@@ -6,14 +6,17 @@ and writing in another, and two pieces are in flight while the next is gathered.
 """
 
 import asyncio
+import os
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from emulator.errors import EntityTooLarge
-from emulator.storage.blobs import Blobs, insufficient_storage, is_full, remove_file
-from emulator.storage.digest import SMALL_BYTES, Digests, crc64, digests, md5
+from emulator.model import ObjectRecord, ObjectType, Part
+from emulator.storage.blobs import Blob, Blobs, remove_file, telling_full_disk
+from emulator.storage.copying import copy_bytes, write_bytes
+from emulator.storage.digest import SMALL_BYTES, Digests, crc64, digests, md5, of_one_piece, of_parts
 
 # Smaller pieces cost more in handing over than in hashing.
 PIECE_BYTES = 256 * 1024
@@ -27,6 +30,7 @@ class StagedBytes:
     def __init__(self, blobs: Blobs, digests: Digests, *, data: bytes = b"", path: str = "") -> None:
         """They are `data`, or the finished file at `path`."""
         self.digests = digests
+        self.is_in_memory = not path
         self.blob = ""
         self.mtime_ns = 0
         self._blobs = blobs
@@ -45,6 +49,26 @@ class StagedBytes:
         else:
             self.mtime_ns = self._blobs.write(blob, self._data)
         self.blob = blob
+
+    def append_to(self, blob: str, size: int) -> None:
+        """Write them behind the first `size` bytes of the blob `blob`. They stay staged.
+
+        Raises:
+            OSError: the disk is full, or broken, or the blob is gone.
+        """
+
+        def fill(target: int) -> None:
+            if not self._path:
+                os.lseek(target, size, os.SEEK_SET)
+                write_bytes(target, self._data)
+                return
+            source = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                copy_bytes(source, 0, target, size, self.digests.size)
+            finally:
+                os.close(source)
+
+        self._blobs.grow(blob, size, fill)
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -67,12 +91,45 @@ async def receive(body: bytes | AsyncIterable[bytes], blobs: Blobs, *, limit: in
         first = await anext(pieces, b"")
         if len(first) <= SMALL_BYTES:  # so short a piece is the last
             return _in_memory(first, blobs)
-        try:
+        with telling_full_disk():
             return await _into_file(first, pieces, blobs)
-        except OSError as error:
-            if is_full(error):
-                raise insufficient_storage(error) from error
-            raise
+
+
+def copied(record: ObjectRecord, blob: Blob, blobs: Blobs, *, offset: int, count: int, needs_md5: bool) -> StagedBytes:
+    """`count` bytes of `record`, whose bytes `blob` is, from `offset` on. Blocks.
+
+    The whole of an object is the same file under another name, and its digests are known, but for the MD5 of one that
+    came in parts: `needs_md5` says whether that must be taken.
+
+    Raises:
+        InsufficientStorage: the disk is full; nothing is left of it.
+    """
+    is_whole = count == record.size and record.type is not ObjectType.APPENDABLE
+    path = ""
+    with telling_full_disk():
+        if is_whole:
+            with suppress(OSError):  # replaced meanwhile, or too many names: `blob` still has the bytes
+                path = blobs.stage_link(record.blob)
+        path = path or blobs.stage_copy(blob.fileno(), offset, count)
+    if is_whole and (record.md5 or not needs_md5):
+        return StagedBytes(blobs, Digests(record.size, record.md5, record.crc64, record.etag), path=path)
+    try:
+        return StagedBytes(blobs, blobs.measure_staged(path), path=path)
+    except BaseException:
+        remove_file(path)
+        raise
+
+
+def joined(parts: Sequence[Part], blobs: Blobs) -> StagedBytes:
+    """The bytes of `parts` one after the other, moved by the kernel and not read. Blocks.
+
+    Raises:
+        FileNotFoundError: one of them is not there any more.
+        InsufficientStorage: the disk is full; nothing is left of it.
+    """
+    with telling_full_disk():
+        path = blobs.stage_joined([part.blob for part in parts])
+    return StagedBytes(blobs, of_parts(parts), path=path)
 
 
 def _in_memory(data: bytes, blobs: Blobs) -> StagedBytes:
@@ -113,7 +170,7 @@ async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs) -
             writer.close()
             remove_file(writer.path)
             raise
-    return StagedBytes(blobs, Digests(size, hashed.digest(), crc), path=writer.path)
+    return StagedBytes(blobs, of_one_piece(size, hashed.digest(), crc), path=writer.path)
 
 
 async def _only(body: bytes) -> AsyncIterator[bytes]:

@@ -18,14 +18,24 @@ import msgspec
 
 from emulator.clock import Clock
 from emulator.errors import BucketAlreadyExists, BucketNotEmpty, FileAlreadyExists, NoSuchBucket, NoSuchKey
-from emulator.model import Bucket, BucketStat, ObjectAttributes, ObjectRecord, ObjectType
-from emulator.storage.adoption import Adoption, now_in_milliseconds
+from emulator.model import (
+    Bucket,
+    BucketStat,
+    MultipartUpload,
+    ObjectAttributes,
+    ObjectRecord,
+    ObjectType,
+    Part,
+)
+from emulator.storage.adoption import Adoption
+from emulator.storage.appendables import Appendables
 from emulator.storage.blobs import Blob
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability, Listing
-from emulator.storage.staging import StagedBytes, receive
+from emulator.storage.staging import StagedBytes, copied, receive
 from emulator.storage.tree import Tree
-from emulator.storage.writer import Batch, Job, Writer
+from emulator.storage.uploads import Uploads
+from emulator.storage.writer import Batch, Job, Step, Writer, nothing
 
 __all__ = ["Staged", "Store", "StoreError"]
 
@@ -67,10 +77,33 @@ class Staged:
             FileAlreadyExists: `forbid_overwrite`, and the key is taken.
             InsufficientStorage: the disk is full; what was there is untouched.
         """
-        self._is_committed = True  # from here on the writer sees to it that nothing is left behind
         return await self._store.put(
-            self._content, bucket, key, attributes=attributes, type=type, forbid_overwrite=forbid_overwrite
+            self._release(), bucket, key, attributes=attributes, type=type, forbid_overwrite=forbid_overwrite
         )
+
+    async def commit_part(self, upload: MultipartUpload, number: int) -> Part:
+        """Make it the part `number` of `upload`, in place of the one that was there.
+
+        Raises:
+            NoSuchBucket, NoSuchUpload: the upload has been completed or aborted meanwhile.
+            InsufficientStorage: the disk is full; what was there is untouched.
+        """
+        return await self._store.uploads.put_part(self._release(), upload, number)
+
+    async def append(self, bucket: str, key: str, position: int, *, attributes: ObjectAttributes) -> ObjectRecord:
+        """Add it to the appendable object at `key`, which ends at `position`; at 0 it may begin one.
+
+        Raises:
+            NoSuchBucket: the bucket has gone meanwhile.
+            PositionNotEqualToLength, ObjectNotAppendable: as `check_position`.
+            InsufficientStorage: the disk is full; the object is untouched.
+        """
+        return await self._store.appendables.append(self._release(), bucket, key, position, attributes=attributes)
+
+    def _release(self) -> StagedBytes:
+        """What was staged; from here on others see to it that nothing is left behind."""
+        self._is_committed = True
+        return self._content
 
     def discard(self) -> None:
         """Leave nothing behind, unless it was committed."""
@@ -79,7 +112,10 @@ class Staged:
 
 
 class Store:
-    """Buckets and objects in a data directory. One process, one event loop."""
+    """Buckets and objects in a data directory. One process, one event loop.
+
+    `uploads` are its multipart uploads, `appendables` what AppendObject does to its objects.
+    """
 
     def __init__(self, directory: DataDirectory, clock: Clock) -> None:
         """Start the threads; `open` does the rest."""
@@ -92,6 +128,8 @@ class Store:
         self._rows: dict[tuple[str, str], ObjectRecord] = {}
         self._writer = Writer(directory.index, directory.blobs, directory.tree, directory.connect())
         self._adoption = Adoption(self._index, self._blobs, self._tree, self._writer, clock, self._forget)
+        self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
+        self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self._forget)
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
         self._is_stopping = threading.Event()
         self._is_settled = directory.was_settled
@@ -184,7 +222,7 @@ class Store:
         """
 
         def apply(batch: Batch) -> None:
-            _check_bucket(batch, bucket.name)
+            batch.check_bucket(bucket.name)
             batch.index.put_bucket(bucket)
 
         await self._writer.do(Job(apply, acknowledge=lambda: self._buckets.update({bucket.name: bucket})))
@@ -194,13 +232,15 @@ class Store:
 
         Raises:
             NoSuchBucket: there is none.
-            BucketNotEmpty: it holds objects.
+            BucketNotEmpty: it holds objects, or uploads are under way.
         """
 
         def apply(batch: Batch) -> None:
-            _check_bucket(batch, name)
+            batch.check_bucket(name)
             if not batch.index.is_empty(name):
                 raise BucketNotEmpty(BucketName=name)
+            if not batch.index.uploads.is_empty(name):
+                raise BucketNotEmpty("The bucket has Multipart Uploads. Please delete them first.", BucketName=name)
             batch.index.remove_bucket(name)
 
         await self._writer.do(
@@ -233,10 +273,18 @@ class Store:
         Raises:
             NoSuchBucket, NoSuchKey: there is none.
         """
-        record = self.find(bucket, key) or await self._adoption.adopt(self.bucket(bucket), key)
+        record = await self.look(bucket, key)
         if record is None:
             raise NoSuchKey(Key=key)
         return record
+
+    async def look(self, bucket: str, key: str) -> ObjectRecord | None:
+        """The object at `key`; a file that was dropped into the tree there becomes it.
+
+        Raises:
+            NoSuchBucket: there is no such bucket.
+        """
+        return self.find(bucket, key) or await self._adoption.adopt(self.bucket(bucket), key)
 
     def open_blob(self, record: ObjectRecord) -> Blob:
         """The bytes of `record`, to be closed by the caller. `record.size` says how many of them are the object.
@@ -298,6 +346,26 @@ class Store:
         finally:
             staged.discard()
 
+    @asynccontextmanager
+    async def stage_copy(
+        self, record: ObjectRecord, blob: Blob, *, offset: int, count: int, needs_md5: bool
+    ) -> AsyncIterator[Staged]:
+        """`count` bytes of `record`, whose bytes `blob` is, from `offset` on; no byte of a whole object is moved.
+
+        Only the whole of an object that came in parts has no MD5; `needs_md5` takes it.
+
+        Raises:
+            InsufficientStorage: the disk is full.
+        """
+        staged = Staged(
+            self,
+            await asyncio.to_thread(copied, record, blob, self._blobs, offset=offset, count=count, needs_md5=needs_md5),
+        )
+        try:
+            yield staged
+        finally:
+            staged.discard()
+
     async def put(
         self,
         content: StagedBytes,
@@ -307,25 +375,28 @@ class Store:
         attributes: ObjectAttributes,
         type: ObjectType,  # noqa: A002 - the name it has everywhere else
         forbid_overwrite: bool,
+        check: Step = nothing,
+        also: Step = nothing,
     ) -> ObjectRecord:
-        """`Staged.commit`."""
+        """`Staged.commit`. `check` and `also` go into the same transaction: one may refuse it, one adds to it."""
         if forbid_overwrite:
             await self._adoption.adopt(self.bucket(bucket), key)  # a dropped file takes its key, too
-        last_modified = now_in_milliseconds(self._clock)
-        size, md5, crc64 = digests = content.digests
+        last_modified = self._clock.now_in_milliseconds()
+        digests = content.digests
 
         def apply(batch: Batch) -> ObjectRecord:
-            _check_bucket(batch, bucket)
+            batch.check_bucket(bucket)
+            check(batch)
             if forbid_overwrite and batch.index.exists(bucket, key):
                 raise FileAlreadyExists(hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
             record = ObjectRecord(
                 bucket,
                 key,
                 content.blob,
-                size,
+                digests.size,
                 digests.etag,
-                md5,
-                crc64,
+                digests.md5,
+                digests.crc64,
                 last_modified,
                 type,
                 attributes,
@@ -334,6 +405,7 @@ class Store:
             batch.show(bucket, key, content.blob)
             if removed := batch.index.put(record):
                 batch.unneeded.append(removed.blob)
+            also(batch)
             return record
 
         return await self._writer.do(
@@ -360,10 +432,10 @@ class Store:
             NoSuchBucket: there is none.
         """
         keys = list(keys)
-        now = now_in_milliseconds(self._clock)
+        now = self._clock.now_in_milliseconds()
 
         def apply(batch: Batch) -> int:
-            _check_bucket(batch, bucket)
+            batch.check_bucket(bucket)
             removed = []
             for key in keys:
                 batch.show(bucket, key, None)
@@ -386,7 +458,7 @@ class Store:
         """
 
         def apply(batch: Batch) -> ObjectRecord:
-            _check_bucket(batch, bucket)
+            batch.check_bucket(bucket)
             current = batch.index.find(bucket, key)
             if current is None:
                 raise NoSuchKey(Key=key)
@@ -455,8 +527,3 @@ class Store:
                 self._is_settled = True
         except OSError as error:
             _log.warning("what an earlier run has left behind could not be swept: %s", error)
-
-
-def _check_bucket(batch: Batch, name: str) -> None:
-    if not batch.index.has_bucket(name):
-        raise NoSuchBucket(BucketName=name)

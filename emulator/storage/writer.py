@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from emulator.errors import OssError
+from emulator.errors import NoSuchBucket, OssError
 from emulator.storage.blobs import Blobs, insufficient_storage, is_full
 from emulator.storage.index import Index
 from emulator.storage.tree import Tree
@@ -39,14 +39,22 @@ class Batch:
         self.shown: dict[tuple[str, str], str | None] = {}
         self.unneeded: list[str] = []
 
+    def check_bucket(self, name: str) -> None:
+        """Raise `NoSuchBucket` unless there is such a bucket."""
+        if not self.index.has_bucket(name):
+            raise NoSuchBucket(BucketName=name)
+
     def show(self, bucket: str, key: str, blob: str | None) -> None:
         """Let the tree show `blob` at the key, or nothing; what stands there goes now, before the commit."""
         self.tree.remove(bucket, key)
         self.shown[bucket, key] = blob
 
 
-def _nothing() -> None:
-    pass
+Step = Callable[[Batch], None]
+
+
+def nothing(*_: object) -> None:
+    """Do nothing: a step that a change does not need."""
 
 
 class Job(Generic[T]):
@@ -56,10 +64,10 @@ class Job(Generic[T]):
         self,
         apply: Callable[[Batch], T],
         *,
-        prepare: Callable[[], None] = _nothing,
-        finish: Callable[[], None] = _nothing,
-        abandon: Callable[[], None] = _nothing,
-        acknowledge: Callable[[], None] = _nothing,
+        prepare: Callable[[], None] = nothing,
+        finish: Callable[[], None] = nothing,
+        abandon: Callable[[], None] = nothing,
+        acknowledge: Callable[[], None] = nothing,
         is_alone: bool = False,
     ) -> None:
         """`apply` runs in the transaction: it raises an `OssError` before it has changed anything, or not at all; it

@@ -31,6 +31,11 @@ def parse_content_md5(text: str) -> bytes:
     return digest
 
 
+def content_md5(digest: bytes) -> str:
+    """The 16 bytes of an MD5 as Content-MD5 spells them."""
+    return base64.b64encode(digest).decode()
+
+
 def check_content_md5(headers: Mapping[str, str], digest: bytes) -> None:
     """Raise `InvalidDigest` if a Content-MD5 was sent and is not `digest`, the MD5 of the body that arrived."""
     text = headers.get("content-md5")
@@ -38,7 +43,7 @@ def check_content_md5(headers: Mapping[str, str], digest: bytes) -> None:
         raise _invalid_digest(
             text,
             "0017-00000503",
-            f"Content-MD5 says {text}; the body that arrived has {base64.b64encode(digest).decode()}. "
+            f"Content-MD5 says {text}; the body that arrived has {content_md5(digest)}. "
             "It was changed on its way, or the digest was taken of something else.",
         )
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType, StorageClass
-from emulator.storage.index import Index, ListedObject, SchemaTooNew, successor
+from emulator.storage.index import Index, ListedObject
+from emulator.storage.listing import successor
+from emulator.storage.schema import SchemaTooNew
 
 TIME = datetime(2024, 2, 29, 12, 30, 15, 123000, UTC)
 

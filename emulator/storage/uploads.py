@@ -1,0 +1,177 @@
+"""Multipart uploads: begun, fed with parts in any order and at once, then completed or aborted. They survive a restart.
+
+A part is a blob with a row of its own. Completing joins the parts into the object's blob inside the kernel; that, the
+object's row and the end of the upload are one transaction.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from emulator.clock import Clock
+from emulator.errors import InvalidPart, NoSuchUpload
+from emulator.model import MultipartUpload, ObjectAttributes, ObjectRecord, ObjectType, Part
+from emulator.storage.blobs import Blobs
+from emulator.storage.index import Index
+from emulator.storage.staging import StagedBytes, joined
+from emulator.storage.upload_index import UploadListing
+from emulator.storage.writer import Batch, Job, Step, Writer, nothing
+
+
+class Put(Protocol):
+    """`Store.put`: makes bytes an object; `check` and `also` go into the same transaction, before and after it."""
+
+    async def __call__(
+        self,
+        content: StagedBytes,
+        bucket: str,
+        key: str,
+        *,
+        attributes: ObjectAttributes,
+        type: ObjectType,  # noqa: A002 - the name it has everywhere else
+        forbid_overwrite: bool,
+        check: Step = nothing,
+        also: Step = nothing,
+    ) -> ObjectRecord: ...
+
+
+class Uploads:
+    """The multipart uploads of a store. In the event loop."""
+
+    def __init__(self, index: Index, blobs: Blobs, writer: Writer, clock: Clock, put: Put) -> None:
+        self._index = index.uploads
+        self._blobs = blobs
+        self._writer = writer
+        self._clock = clock
+        self._put = put
+
+    # --- Reading ----------------------------------------------------------------------------------------------------
+
+    def find(self, bucket: str, key: str, id: str) -> MultipartUpload | None:  # noqa: A002 - as in the model
+        """The upload with this id, if it is under way and one of this key."""
+        try:
+            return self._index.find(bucket, key, id)
+        except UnicodeEncodeError:  # bytes that are no UTF-8, carried as surrogates
+            return None
+
+    def parts(self, upload: MultipartUpload, *, after: int = 0, limit: int = -1) -> list[Part]:
+        """The parts of `upload` by number, after the number `after`; at most `limit`, if it is not -1."""
+        return self._index.parts(upload.id, after=after, limit=limit)
+
+    def page(
+        self, bucket: str, *, prefix: str, delimiter: str, key_marker: str, id_marker: str, limit: int
+    ) -> UploadListing:
+        """The page of at most `limit` entries after `key_marker`, or after the upload `id_marker` of that key."""
+        return self._index.page(
+            bucket, prefix=prefix, delimiter=delimiter, key_marker=key_marker, id_marker=id_marker, limit=limit
+        )
+
+    # --- Changing ---------------------------------------------------------------------------------------------------
+
+    async def begin(self, upload: MultipartUpload) -> None:
+        """Begin `upload`.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+
+        def apply(batch: Batch) -> None:
+            batch.check_bucket(upload.bucket)
+            batch.index.uploads.put(upload)
+
+        await self._writer.do(Job(apply))
+
+    async def put_part(self, content: StagedBytes, upload: MultipartUpload, number: int) -> Part:
+        """`Staged.commit_part`."""
+        size, md5, crc64, _ = content.digests
+        assert md5 is not None  # a part comes in one piece
+        last_modified = self._clock.now_in_milliseconds()
+
+        def apply(batch: Batch) -> Part:
+            _check(batch, upload)
+            part = Part(number, content.blob, size, md5, crc64, last_modified)
+            if replaced := batch.index.uploads.put_part(upload.id, part):
+                batch.unneeded.append(replaced)
+            return part
+
+        return await self._writer.do(Job(apply, prepare=content.become_blob, abandon=content.discard))
+
+    async def complete(
+        self,
+        upload: MultipartUpload,
+        parts: Sequence[Part],
+        *,
+        attributes: ObjectAttributes,
+        forbid_overwrite: bool,
+    ) -> ObjectRecord:
+        """Make `parts`, one after the other, the object that `upload` is of; parts that are not among them go.
+
+        Raises:
+            NoSuchBucket, NoSuchUpload: somebody has completed or aborted it meanwhile.
+            InvalidPart: a part has been replaced by another one meanwhile.
+            FileAlreadyExists: `forbid_overwrite`, and the key is taken.
+            InsufficientStorage: the disk is full; the upload stays as it was.
+        """
+
+        def check(batch: Batch) -> None:
+            _check(batch, upload)
+            present = {part.number: part.md5 for part in batch.index.uploads.parts(upload.id)}
+            for part in parts:
+                if present.get(part.number) != part.md5:
+                    raise _replaced(upload, part)
+
+        def also(batch: Batch) -> None:
+            batch.unneeded += batch.index.uploads.remove(upload)
+
+        try:
+            content = await asyncio.to_thread(joined, parts, self._blobs)
+        except FileNotFoundError:
+            if self.find(upload.bucket, upload.key, upload.id) is None:
+                raise _no_such_upload(upload) from None
+            current = {part.blob for part in self.parts(upload)}
+            missing = next((part for part in parts if part.blob not in current), None)
+            if missing is None:
+                raise  # somebody has taken files out of `blobs/`
+            raise _replaced(upload, missing) from None
+        return await self._put(
+            content,
+            upload.bucket,
+            upload.key,
+            attributes=attributes,
+            type=ObjectType.MULTIPART,
+            forbid_overwrite=forbid_overwrite,
+            check=check,
+            also=also,
+        )
+
+    async def abort(self, upload: MultipartUpload) -> None:
+        """Forget `upload`, and free what its parts take.
+
+        Raises:
+            NoSuchBucket, NoSuchUpload: somebody has completed or aborted it meanwhile.
+        """
+
+        def apply(batch: Batch) -> None:
+            _check(batch, upload)
+            batch.unneeded += batch.index.uploads.remove(upload)
+
+        await self._writer.do(Job(apply))
+
+
+def _check(batch: Batch, upload: MultipartUpload) -> None:
+    batch.check_bucket(upload.bucket)
+    if batch.index.uploads.find(upload.bucket, upload.key, upload.id) is None:
+        raise _no_such_upload(upload)
+
+
+def _no_such_upload(upload: MultipartUpload) -> NoSuchUpload:
+    return NoSuchUpload(UploadId=upload.id, hint="It has been completed or aborted while this request was under way.")
+
+
+def _replaced(upload: MultipartUpload, part: Part) -> InvalidPart:
+    return InvalidPart(
+        ETag=part.etag,
+        PartNumber=part.number,
+        UploadId=upload.id,
+        hint=f"Part {part.number} was replaced by another one while the upload was being completed.",
+    )

@@ -87,6 +87,12 @@ class App:
         context = self._context
         operation = operations.resolve(request)
         bucket = self._bucket(operation, request)
+        if not operation.takes_callback and ("x-oss-callback" in request.headers or "callback" in request.parameters):
+            logger.warning(
+                "%s %s takes no callback: the parameter is ignored, and nobody will be called back",
+                request.request_id,
+                operation.name,
+            )
         if operation.is_signed:
             identity = authenticate(request, context.config.auth, request.received)
             if identity.address is not request.address:

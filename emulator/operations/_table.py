@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
 import msgspec
+from msgspec import structs
 
 from emulator.context import Context
 from emulator.errors import MethodNotAllowed, OperationNotImplemented
@@ -32,7 +33,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     `name` is the API reference's, `route` the row as written. `action` is the permission it asks for. `function` is
     `None` for an operation that OSS has and the emulator has not. `is_signed` is false where OSS looks at no signature
-    (preflight, form upload). `needs_bucket` is false where the bucket need not exist.
+    (preflight, form upload). `needs_bucket` is false where the bucket need not exist. `takes_callback` is true for the
+    uploads after which OSS calls back.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Operation(msgspec.Struct, frozen=True):
     function: Handler | None
     is_signed: bool = True
     needs_bucket: bool = True
+    takes_callback: bool = False
 
     @property
     def is_emulated(self) -> bool:
@@ -73,12 +76,27 @@ TABLE: list[Operation] = []
 
 
 def operation(
-    name: str, route: str, *, action: str = "", is_signed: bool = True, needs_bucket: bool = True
+    name: str,
+    route: str,
+    *,
+    action: str = "",
+    is_signed: bool = True,
+    needs_bucket: bool = True,
+    takes_callback: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Put the decorated function into the table under `name`."""
 
     def register(handler: Handler) -> Handler:
-        TABLE.append(_row(name, route, action or name, handler, is_signed, needs_bucket))
+        row = _row(name, route, handler)
+        TABLE.append(
+            structs.replace(
+                row,
+                action=action or name,
+                is_signed=is_signed,
+                needs_bucket=needs_bucket,
+                takes_callback=takes_callback,
+            )
+        )
         return handler
 
     return register
@@ -88,12 +106,10 @@ def known(rows: str) -> None:
     """Put operations into the table that OSS has and the emulator has not: lines of a name and a route."""
     for row in rows.strip().splitlines():
         name, _, route = row.strip().partition(" ")
-        TABLE.append(_row(name, route.strip(), name, None, True, True))
+        TABLE.append(_row(name, route.strip(), None))
 
 
-def _row(
-    name: str, route: str, action: str, function: Handler | None, is_signed: bool, needs_bucket: bool
-) -> Operation:
+def _row(name: str, route: str, function: Handler | None) -> Operation:
     line, *headers = route.split(" ")[1:]
     path, _, query = line.partition("?")
     demands = []
@@ -107,10 +123,8 @@ def _row(
         resource=_RESOURCES[path],
         query=tuple(demands),
         headers=tuple(header.removesuffix(":") for header in headers),
-        action=action,
+        action=name,
         function=function,
-        is_signed=is_signed,
-        needs_bucket=needs_bucket,
     )
 
 

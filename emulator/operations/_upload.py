@@ -1,6 +1,5 @@
 """What the uploads share: reading the callback, judging the staged body, shaping the reply."""
 
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import BinaryIO
@@ -8,10 +7,17 @@ from typing import BinaryIO
 from emulator.callback.engine import Upload
 from emulator.callback.spec import CallbackSpec, parse_callback, pick
 from emulator.context import Context
-from emulator.errors import CallbackFailed, EntityTooLarge, MissingContentLength
+from emulator.errors import CallbackFailed, EntityTooLarge, FileAlreadyExists, MissingContentLength
 from emulator.model import ObjectRecord
 from emulator.storage.store import Staged
-from emulator.wire.digests import check_content_md5, check_crc64, parse_content_md5, parse_crc64, quote_etag
+from emulator.wire.digests import (
+    check_content_md5,
+    check_crc64,
+    content_md5,
+    parse_content_md5,
+    parse_crc64,
+    quote_etag,
+)
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse, hint_header
 
@@ -37,47 +43,63 @@ async def read_callback(ctx: Context, request: OssRequest) -> CallbackSpec | Non
     return spec
 
 
+async def check_free(ctx: Context, request: OssRequest, *, ec: str | None = None) -> None:
+    """Raise `FileAlreadyExists` if there is an object at the request's key: `x-oss-forbid-overwrite`, seen early."""
+    if await ctx.store.look(request.bucket, request.key):
+        raise FileAlreadyExists(
+            ec=ec, hint=f"{request.key!r} exists and the request says x-oss-forbid-overwrite: true."
+        )
+
+
 @asynccontextmanager
-async def stage_body(ctx: Context, request: OssRequest) -> AsyncIterator[Staged]:
+async def stage_body(ctx: Context, request: OssRequest, *, limit: int | None = None) -> AsyncIterator[Staged]:
     """The request's body, staged and fitting the digests that the client has sent; not yet an object.
 
     Raises:
         MissingContentLength: neither a length nor chunked.
-        EntityTooLarge: more than `limits.max_object_bytes`.
+        EntityTooLarge: more than `limit` bytes, or else `limits.max_object_bytes`.
         InvalidDigest, InvalidCRC64: the body is not what the client says it sent.
     """
     body = request.body
     if not body.is_declared:
         raise MissingContentLength(hint="Send Content-Length, or Transfer-Encoding: chunked.")
-    limit = ctx.config.limits.max_object_bytes
+    if limit is None:
+        limit = ctx.config.limits.max_object_bytes
     if body.length is not None and body.length > limit:
-        raise EntityTooLarge(hint=f"Content-Length is {body.length}; an object takes at most {limit} bytes.")
+        raise EntityTooLarge(hint=f"Content-Length is {body.length}; at most {limit} bytes are taken here.")
     if "content-md5" in request.headers:
         parse_content_md5(request.headers["content-md5"])  # a malformed digest is refused before the body is read
     parse_crc64(request.headers)
     whole = body.at_hand()
     async with ctx.store.stage(whole if whole is not None else body.pieces(), limit=limit) as staged:
+        assert staged.md5 is not None  # it came in one piece
         check_content_md5(request.headers, staged.md5)
         check_crc64(request.headers, staged.crc64)
         yield staged
 
 
 async def finish_upload(
-    ctx: Context, request: OssRequest, record: ObjectRecord, callback: CallbackSpec | None, *, operation: str
+    ctx: Context,
+    request: OssRequest,
+    record: ObjectRecord,
+    callback: CallbackSpec | None,
+    *,
+    operation: str,
+    document: bytes = b"",
 ) -> OssResponse:
-    """The answer to a stored upload: OSS's own, or the application server's if a callback was asked for.
+    """The answer to a stored upload: OSS's own `document`, or the application server's if a callback was asked for.
 
     Raises:
         CallbackFailed: the application server did not answer as it must; the object stays.
     """
     headers = {"ETag": quote_etag(record.etag), "x-oss-hash-crc64ecma": str(record.crc64)}
-    content_md5 = ""
-    if record.md5 is not None:
-        headers["Content-MD5"] = content_md5 = base64.b64encode(record.md5).decode()
+    md5 = "" if record.md5 is None else content_md5(record.md5)
+    if md5:
+        headers["Content-MD5"] = md5
     for name, value in record.attributes.encryption.items():
         headers[name] = value
     if callback is None:
-        return OssResponse(200, headers)
+        return OssResponse(200, {"Content-Type": "application/xml", **headers} if document else headers, document)
 
     def open_image() -> BinaryIO:
         return ctx.store.open_blob(record)
@@ -92,7 +114,7 @@ async def finish_upload(
             size=record.size,
             mime_type=record.attributes.headers.get("content-type", ""),
             crc64=record.crc64,
-            content_md5=content_md5,
+            content_md5=md5,
             request_id=request.request_id,
             client_ip=request.client,
             image=open_image,

@@ -1,15 +1,14 @@
 """GetObject, HeadObject, GetObjectMeta: reading an object back."""
 
-import base64
-
 from emulator.context import Context
-from emulator.model import ObjectRecord
+from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._table import operation
+from emulator.storage.appendables import NEXT_POSITION
 from emulator.wire.address import check_key
 from emulator.wire.attributes import attribute_headers, check_header_value
 from emulator.wire.conditions import check_conditions
 from emulator.wire.dates import format_http_date
-from emulator.wire.digests import quote_etag
+from emulator.wire.digests import content_md5, quote_etag
 from emulator.wire.ranges import parse_range
 from emulator.wire.request import OssRequest
 from emulator.wire.response import FileRange, OssResponse
@@ -99,7 +98,9 @@ def object_headers(record: ObjectRecord) -> dict[str, str]:
     headers["x-oss-storage-class"] = record.attributes.storage_class.value
     headers["x-oss-hash-crc64ecma"] = str(record.crc64)
     if record.md5 is not None:
-        headers["Content-MD5"] = base64.b64encode(record.md5).decode()
+        headers["Content-MD5"] = content_md5(record.md5)
+    if record.type is ObjectType.APPENDABLE:
+        headers[NEXT_POSITION] = str(record.size)
     return headers
 
 

@@ -9,15 +9,7 @@ from emulator.operations._table import known
 
 known(
     """
-    InitiateMultipartUpload              POST /{bucket}/{key}?uploads
-    UploadPart                           PUT /{bucket}/{key}?partNumber&uploadId
-    UploadPartCopy                       PUT /{bucket}/{key}?partNumber&uploadId x-oss-copy-source:
-    CompleteMultipartUpload              POST /{bucket}/{key}?uploadId
-    AbortMultipartUpload                 DELETE /{bucket}/{key}?uploadId
-    ListParts                            GET /{bucket}/{key}?uploadId
-    AppendObject                         POST /{bucket}/{key}?append
     SealAppendObject                     POST /{bucket}/{key}?seal
-    CopyObject                           PUT /{bucket}/{key} x-oss-copy-source:
     PutSymlink                           PUT /{bucket}/{key}?symlink
     GetSymlink                           GET /{bucket}/{key}?symlink
     PutObjectTagging                     PUT /{bucket}/{key}?tagging
@@ -46,7 +38,6 @@ known(
     """
     PostObject                           POST /{bucket}
     OptionObject                         OPTIONS /{bucket}
-    ListMultipartUploads                 GET /{bucket}?uploads
     ListObjectVersions                   GET /{bucket}?versions
     PutBucketVersioning                  PUT /{bucket}?versioning
     GetBucketVersioning                  GET /{bucket}?versioning

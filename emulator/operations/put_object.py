@@ -15,7 +15,7 @@ logger = logging.getLogger("emulator.operations")
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 
-@operation("PutObject", "PUT /{bucket}/{key}")
+@operation("PutObject", "PUT /{bucket}/{key}", takes_callback=True)
 async def put_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Store the body under the key, replacing what was there, and call the application server back if asked to.
 

@@ -8,6 +8,8 @@ import binascii
 import re
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from emulator.errors import (
     InvalidArgument,
     InvalidDataEncryptionAlgorithmError,
@@ -75,6 +77,51 @@ def read_attributes(headers: Mapping[str, str], default_class: StorageClass) -> 
         acl=Acl.DEFAULT if acl is None else parse_object_acl(acl),
         storage_class=default_class if storage_class is None else parse_storage_class(storage_class),
     )
+
+
+def read_copied_attributes(
+    headers: Mapping[str, str],
+    source: ObjectAttributes,
+    default_class: StorageClass,
+    *,
+    replaces_metadata: bool,
+    replaces_tags: bool,
+    is_onto_itself: bool,
+) -> ObjectAttributes:
+    """What a copy has of its source and what of the headers of the request; `default_class` is the bucket's.
+
+    ACL, storage class and encryption are never the source's. Onto itself an object is copied to change its metadata,
+    so that the request's count whatever it says, if it has any.
+
+    Source: "CopyObject"; the suite of the Python SDK for a copy onto itself without headers.
+    """
+    of_metadata = {name for name in headers if _is_metadata(name)}
+    replaces_metadata = replaces_metadata or (is_onto_itself and bool(of_metadata))
+    ignored = set() if replaces_metadata else of_metadata
+    if not replaces_tags:
+        ignored.add("x-oss-tagging")
+    asked = read_attributes({name: value for name, value in headers.items() if name not in ignored}, default_class)
+    if not replaces_metadata:
+        asked = structs.replace(asked, headers=source.headers, metadata=source.metadata)
+    return asked if replaces_tags else structs.replace(asked, tags=source.tags)
+
+
+def parse_directive(headers: Mapping[str, str], name: str) -> bool:
+    """Whether the directive `name` says REPLACE, and not COPY, as it does when it is not sent; in whatever case.
+
+    Guess: the message.
+
+    Raises:
+        InvalidArgument: it says something else.
+    """
+    text = headers.get(name, "COPY")
+    if text.upper() in ("COPY", "REPLACE"):
+        return text.upper() == "REPLACE"
+    raise InvalidArgument(f"The header {name} must be COPY or REPLACE.", ArgumentName=name, ArgumentValue=text)
+
+
+def _is_metadata(name: str) -> bool:
+    return name in _CONTENT_HEADERS or name.startswith(_META) or name == "x-oss-persistent-headers"
 
 
 def attribute_headers(attributes: ObjectAttributes) -> dict[str, str]:

@@ -10,7 +10,7 @@ from emulator.wire.address import MAX_KEY_BYTES
 from emulator.wire.percent import encode
 
 DEFAULT_MAX_KEYS = 100
-MAX_MAX_KEYS = 1000
+MAX_PAGE_SIZE = 1000
 
 
 def parse_max_keys(parameters: Mapping[str, str], *, ec: str) -> int:
@@ -19,12 +19,21 @@ def parse_max_keys(parameters: Mapping[str, str], *, ec: str) -> int:
     Raises:
         InvalidArgument: it is no integer between 1 and 1000.
     """
-    text = parameters.get("max-keys")
+    return parse_page_size(parameters, "max-keys", default=DEFAULT_MAX_KEYS, ec=ec)
+
+
+def parse_page_size(parameters: Mapping[str, str], name: str, *, default: int, ec: str | None = None) -> int:
+    """How many entries a page may have: the parameter `name`, `default` if it was not sent.
+
+    Raises:
+        InvalidArgument: it is no integer between 1 and 1000.
+    """
+    text = parameters.get(name)
     if text is None:
-        return DEFAULT_MAX_KEYS
-    if text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_MAX_KEYS:
+        return default
+    if text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_PAGE_SIZE:
         return int(text)
-    raise _invalid_argument("max-keys", text, f"must be an integer between 1 and {MAX_MAX_KEYS}.", ec)
+    raise _invalid_argument(name, text, f"must be an integer between 1 and {MAX_PAGE_SIZE}.", ec)
 
 
 def parse_key_part(parameters: Mapping[str, str], name: str, *, ec: str | None = None) -> str:
@@ -45,7 +54,7 @@ def parse_key_part(parameters: Mapping[str, str], name: str, *, ec: str | None =
     return text
 
 
-def parse_delimiter(parameters: Mapping[str, str], *, ec: str) -> str:
+def parse_delimiter(parameters: Mapping[str, str], *, ec: str | None = None) -> str:
     """The delimiter, `""` if there is none.
 
     Guess: the message, on the model of the one for `max-keys`.

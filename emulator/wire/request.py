@@ -12,7 +12,7 @@ import msgspec
 
 from emulator.model import Principal
 from emulator.wire.address import Address
-from emulator.wire.percent import decode
+from emulator.wire.percent import decode, encode
 
 ANONYMOUS = Principal(access_key_id=None, signature="none")
 
@@ -75,6 +75,11 @@ class OssRequest(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """The key that is meant, as decoded text; `""` at bucket and service level."""
         return self.address.key
+
+    def url(self, key: str) -> str:
+        """The URL of `key` in the request's bucket, as this client addresses it."""
+        bucket = f"/{self.bucket}" if self.address.is_path_style else ""
+        return f"{self.scheme}://{self.host}{bucket}/{encode(key, '/')}"
 
 
 def parse_query(raw: str) -> tuple[tuple[str, str | None], ...]:

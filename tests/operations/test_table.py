@@ -72,6 +72,12 @@ def test_a_name_has_one_row_unless_it_is_about_two_resources():
         ("DELETE /b/k?versionId=null", "DeleteObject"),
         ("GET /b/k?acl=", "GetObjectACL"),
         ("PUT /b/k?acl", "PutObjectACL"),
+        ("POST /b/k?append&position=0", "AppendObject"),
+        ("POST /b/k?uploads", "InitiateMultipartUpload"),
+        ("POST /b/k?uploadId=u", "CompleteMultipartUpload"),
+        ("DELETE /b/k?uploadId=u", "AbortMultipartUpload"),
+        ("GET /b/k?uploadId=u&max-parts=1", "ListParts"),
+        ("GET /b?uploads&prefix=a", "ListMultipartUploads"),
     ],
 )
 def test_the_operation_of_a_request(line: str, name: str):
@@ -84,6 +90,15 @@ def test_the_operation_of_a_request(line: str, name: str):
         pytest.param("PUT /b/k", ["x-oss-copy-source"], "CopyObject", id="a header is a demand"),
         pytest.param("PUT /b/k?partNumber=1&uploadId=u", [], "UploadPart", id="two demands of the query"),
         pytest.param("PUT /b/k?partNumber=1&uploadId=u", ["x-oss-copy-source"], "UploadPartCopy", id="three demands"),
+    ],
+)
+def test_the_row_with_the_most_demands_wins(line: str, headers: list[str], name: str):
+    assert resolve(make_request(line, *headers)).name == name
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "name"),
+    [
         pytest.param("PUT /b/k?symlink", ["x-oss-copy-source"], "PutSymlink", id="the query outranks the header"),
         pytest.param("POST /b?cname&comp=add", [], "PutCname", id="a value that is demanded"),
         pytest.param("GET /b?cname&comp=other", [], "ListCname", id="another value than the one demanded"),

@@ -18,6 +18,7 @@ from emulator.wire.digests import (
     parse_crc64,
     quote_etag,
 )
+from emulator.wire.parameters import parse_traffic_limit
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse, hint_header
 
@@ -59,6 +60,7 @@ async def stage_body(ctx: Context, request: OssRequest, *, limit: int | None = N
         MissingContentLength: neither a length nor chunked.
         EntityTooLarge: more than `limit` bytes, or else `limits.max_object_bytes`.
         InvalidDigest, InvalidCRC64: the body is not what the client says it sent.
+        InvalidArgument: x-oss-traffic-limit is out of bounds.
     """
     body = request.body
     if not body.is_declared:
@@ -70,6 +72,7 @@ async def stage_body(ctx: Context, request: OssRequest, *, limit: int | None = N
     if "content-md5" in request.headers:
         parse_content_md5(request.headers["content-md5"])  # a malformed digest is refused before the body is read
     parse_crc64(request.headers)
+    parse_traffic_limit(request.headers, request.parameters)
     whole = body.at_hand()
     async with ctx.store.stage(whole if whole is not None else body.pieces(), limit=limit) as staged:
         assert staged.md5 is not None  # it came in one piece

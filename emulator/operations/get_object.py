@@ -9,6 +9,7 @@ from emulator.wire.attributes import attribute_headers, check_header_value
 from emulator.wire.conditions import check_conditions
 from emulator.wire.dates import format_http_date
 from emulator.wire.digests import content_md5, quote_etag
+from emulator.wire.parameters import parse_traffic_limit
 from emulator.wire.ranges import parse_range
 from emulator.wire.request import OssRequest
 from emulator.wire.response import FileRange, OssResponse
@@ -34,11 +35,12 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified, InvalidRange, InvalidArgument.
     """
     _check(request)
+    parse_traffic_limit(request.headers, request.parameters)
+    overrides = _read_overrides(request)
     record, blob = await ctx.store.read(request.bucket, request.key)
     try:
         check_conditions(request.headers, record.etag, record.last_modified)
-        headers = object_headers(record)
-        _override(request, headers)
+        headers = object_headers(record) | overrides
         part = None
         if "range" in request.headers:
             is_standard = request.headers.get("x-oss-range-behavior", "").lower() == "standard"
@@ -110,8 +112,10 @@ def _check(request: OssRequest) -> None:
         check_version_id(request.parameters["versionId"], key=request.key)
 
 
-def _override(request: OssRequest, headers: dict[str, str]) -> None:
-    """Replace the headers that `response-*` parameters name, in this answer alone."""
-    for name, value in request.parameters.items():
-        if header := _OVERRIDES.get(name):
-            headers[header] = check_header_value(name, value)
+def _read_overrides(request: OssRequest) -> dict[str, str]:
+    """The headers that `response-*` parameters give to this answer alone."""
+    return {
+        _OVERRIDES[name]: check_header_value(name, value)
+        for name, value in request.parameters.items()
+        if name in _OVERRIDES
+    }

@@ -1,6 +1,6 @@
-"""Query parameters that several operations share, as typed values: page sizes, markers, `encoding-type`.
+"""Query parameters that several operations share, as typed values: page sizes, markers, `encoding-type`, speed limits.
 
-Source: "ListObjects", "ListBuckets"; the EC pages for the limits.
+Source: "ListObjects", "ListBuckets", "Single-connection bandwidth throttling"; the EC pages for the limits.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,8 @@ from emulator.wire.percent import encode
 
 DEFAULT_MAX_KEYS = 100
 MAX_PAGE_SIZE = 1000
+MIN_TRAFFIC_LIMIT = 819_200  # bit/s
+MAX_TRAFFIC_LIMIT = 838_860_800
 
 
 def parse_max_keys(parameters: Mapping[str, str], *, ec: str) -> int:
@@ -82,6 +84,29 @@ def parse_encoding_type(parameters: Mapping[str, str]) -> Callable[[str], str] |
     if text.lower() == "url":
         return encode
     raise _invalid_argument("encoding-type", text, "must be url.", None)
+
+
+def parse_traffic_limit(headers: Mapping[str, str], parameters: Mapping[str, str]) -> int | None:
+    """The bits a second that `x-oss-traffic-limit`, a header or a parameter, allows a transfer; `None` without it.
+
+    Raises:
+        InvalidArgument: it is no integer within OSS's bounds, or is given both ways.
+    """
+    name = "x-oss-traffic-limit"
+    in_header, in_query = headers.get(name), parameters.get(name)
+    if in_header is not None and in_query is not None:
+        raise InvalidArgument("x-oss-traffic-limit should be specified either in query string or header, not both.")
+    text = in_query if in_header is None else in_header
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 9 and MIN_TRAFFIC_LIMIT <= int(text) <= MAX_TRAFFIC_LIMIT:
+        return int(text)
+    raise InvalidArgument(
+        "x-oss-traffic-limit is invalid, should be specified between 819200(100KB/s) and 838860800(100MB/s).",
+        hint=f"{name} is {text!r}; it counts bits, not bytes, a second.",
+        ArgumentName=name,
+        ArgumentValue=text,
+    )
 
 
 def _invalid_argument(name: str, value: str, rule: str, ec: str | None) -> InvalidArgument:

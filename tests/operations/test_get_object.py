@@ -147,3 +147,38 @@ async def test_version_of_an_object_in_a_bucket_without_versions(
 async def test_unknown_parameters_are_ignored(oss: OssClient) -> None:
     await oss.put("a.txt", b"hello")
     assert (await oss.request("GET", "/examplebucket/a.txt?t=123&style=2")).body == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "message"),
+    [
+        pytest.param(
+            "x-oss-traffic-limit=1",
+            {},
+            "x-oss-traffic-limit is invalid, should be specified between 819200(100KB/s) and 838860800(100MB/s).",
+            id="speed limit too low",
+        ),
+        pytest.param(
+            "x-oss-traffic-limit=819200",
+            {"x-oss-traffic-limit": "819200"},
+            "x-oss-traffic-limit should be specified either in query string or header, not both.",
+            id="speed limit given twice",
+        ),
+        pytest.param(
+            "response-expires=a%0D%0Ab",
+            {},
+            "The value of response-expires is not valid.",
+            id="override with line break",
+        ),
+    ],
+)
+async def test_arguments_are_judged_before_the_object_is_looked_for(
+    query: str, headers: dict[str, str], message: str, oss: OssClient
+) -> None:
+    response = await oss.request("GET", f"/examplebucket/missing?{query}", headers=headers)
+    assert (response.status, response.code, response.message) == (400, "InvalidArgument", message)
+
+
+async def test_speed_limit_within_bounds_is_taken(oss: OssClient) -> None:
+    assert (await oss.put("a", b"hello", x_oss_traffic_limit="819200")).status == 200
+    assert (await oss.get("a?x-oss-traffic-limit=838860800")).body == b"hello"

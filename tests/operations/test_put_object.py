@@ -73,6 +73,7 @@ async def test_overwriting_forgets_what_was_said_before(oss: OssClient) -> None:
         pytest.param(
             {"x-oss-server-side-encryption": "ROT13"}, 400, "InvalidEncryptionAlgorithmError", None, id="encryption"
         ),
+        pytest.param({"x-oss-traffic-limit": "fast"}, 400, "InvalidArgument", None, id="speed limit"),
         pytest.param({"x-oss-forbid-overwrite": "maybe"}, 400, "InvalidArgument", "0017-00000279", id="neither"),
     ],
 )

@@ -1,7 +1,13 @@
 import pytest
 
 from emulator.errors import InvalidArgument
-from emulator.wire.parameters import parse_delimiter, parse_encoding_type, parse_key_part, parse_max_keys
+from emulator.wire.parameters import (
+    parse_delimiter,
+    parse_encoding_type,
+    parse_key_part,
+    parse_max_keys,
+    parse_traffic_limit,
+)
 
 
 @pytest.mark.parametrize(("parameters", "expected"), [({}, 100), ({"max-keys": "1"}, 1), ({"max-keys": "1000"}, 1000)])
@@ -48,3 +54,17 @@ def test_encoding_type_that_is_absent_or_unknown():
     assert parse_encoding_type({"encoding-type": ""}) is None
     with pytest.raises(InvalidArgument, match="encoding-type"):
         parse_encoding_type({"encoding-type": "base64"})
+
+
+@pytest.mark.parametrize("text", ["819200", "838860800"])
+def test_traffic_limit_is_a_header_or_a_parameter(text: str):
+    assert parse_traffic_limit({"x-oss-traffic-limit": text}, {}) == int(text)
+    assert parse_traffic_limit({}, {"x-oss-traffic-limit": text}) == int(text)
+    assert parse_traffic_limit({}, {}) is None
+
+
+@pytest.mark.parametrize("text", ["", "819199", "838860801", "-1", "1e6", "٣", "9" * 5000])
+def test_traffic_limit_out_of_bounds_is_refused(text: str):
+    with pytest.raises(InvalidArgument, match=r"should be specified between 819200\(100KB/s\)") as caught:
+        parse_traffic_limit({}, {"x-oss-traffic-limit": text})
+    assert caught.value.elements == {"ArgumentName": "x-oss-traffic-limit", "ArgumentValue": text}

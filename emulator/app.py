@@ -21,6 +21,7 @@ from emulator.connection import Reply, RequestBody
 from emulator.context import Context
 from emulator.errors import BadRequest, InternalError, OssError
 from emulator.model import Bucket
+from emulator.operations._absence import explain_absence
 from emulator.operations._table import Operation
 from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucket_name
 from emulator.wire.dates import format_http_date
@@ -107,11 +108,11 @@ class App:
 
     def _bucket(self, operation: Operation, request: OssRequest) -> Bucket | None:
         """The bucket that the request names; before any authentication, as OSS routes before it asks who is there."""
-        if not request.bucket or not operation.needs_bucket:
+        if not request.bucket:
             return None
         if not is_bucket_name(request.bucket):
             check_bucket_name(request.bucket)
-        return self._context.store.bucket(request.bucket)
+        return self._context.store.bucket(request.bucket) if operation.needs_bucket else None
 
     def _read(self, raw: web.BaseRequest) -> OssRequest:
         received = self._context.clock.now()
@@ -164,6 +165,7 @@ class App:
         return self._reply(raw, request, self._refusal(request, BadRequest(hint=hint)), 0, keep_alive=False)
 
     def _refusal(self, request: OssRequest, error: OssError) -> OssResponse:
+        error.hint = error.hint or explain_absence(self._context, request, error)
         is_question = error.status in (304, 404, 412) and request.method in ("GET", "HEAD")
         logger.log(
             logging.INFO if is_question else logging.WARNING,

@@ -245,3 +245,21 @@ async def test_reader_who_leaves_disturbs_nobody(oss: OssClient) -> None:
     await connection.reader.read(1000)
     await connection.close()
     assert (await oss.get("large", Range="bytes=0-4")).body == b"xxxxx"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "code"),
+    [
+        pytest.param("PUT", "/NoBucketName", 400, "InvalidBucketName", id="a name is judged before any signature"),
+        pytest.param("PUT", "/missing-bucket", 403, "InvalidAccessKeyId", id="making a bucket"),
+        pytest.param("PUT", "/missing-bucket?acl", 403, "InvalidAccessKeyId", id="the ACL of a bucket"),
+        pytest.param("GET", "/missing-bucket?acl", 404, "NoSuchBucket", id="reading it"),
+    ],
+)
+async def test_order_of_checks_of_bucket_and_signature(
+    method: str, target: str, status: int, code: str, make_oss: MakeOss, clock: HeldClock
+) -> None:
+    oss = await make_oss(auth=Auth(), clock=clock)
+    headers = {"Authorization": "OSS nobody:c2lnbmF0dXJl", "Date": "Sat, 01 Jun 2024 12:00:00 GMT"}
+    response = await oss.request(method, target, headers=headers)
+    assert (response.status, response.code) == (status, code)

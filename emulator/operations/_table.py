@@ -33,8 +33,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     `name` is the API reference's, `route` the row as written. `action` is the permission it asks for. `function` is
     `None` for an operation that OSS has and the emulator has not. `is_signed` is false where OSS looks at no signature
-    (preflight, form upload). `needs_bucket` is false where the bucket need not exist. `takes_callback` is true for the
-    uploads after which OSS calls back.
+    (preflight, form upload). `needs_bucket` is false where a missing bucket is for the operation to find out, after the
+    signature has been looked at. `takes_callback` is true for the uploads after which OSS calls back.
     """
 
     name: str
@@ -180,8 +180,8 @@ class Table:
         if unclaimed:
             name = min(unclaimed)
             raise OperationNotImplemented(
-                f"{request.method} with ?{name} on a {resource.lower()} is not implemented by the emulator.",
-                hint=f"?{name} is a sub-resource of OSS, but {request.method} with it on a {resource.lower()} is no "
+                f"{request.method} with ?{name} on {_one(resource)} is not implemented by the emulator.",
+                hint=f"?{name} is a sub-resource of OSS, but {request.method} with it on {_one(resource)} is no "
                 f"operation that the emulator knows; without it the request would have been {row.name}.",
             )
 
@@ -189,11 +189,20 @@ class Table:
         allowed = [method for method in _METHODS if (method, resource) in self._by_kind]
         return MethodNotAllowed(
             headers={"Allow": " ".join(allowed)},
-            hint=f"OSS has no {request.method} on a {resource.lower()}"
-            + (" without a sub-resource such as ?append or ?uploads." if request.method == "POST" else "."),
+            hint=f"OSS has no {request.method} on {_one(resource)}"
+            + (
+                " without a sub-resource such as ?append or ?uploads."
+                if (request.method, resource) == ("POST", "Object")
+                else "."
+            ),
             Method=request.method,
             ResourceType=resource,
         )
+
+
+def _one(resource: Resource) -> str:
+    """`resource` in a sentence."""
+    return {"Service": "the service", "Bucket": "a bucket", "Object": "an object"}[resource]
 
 
 def _sub_resources(rows: Iterable[Operation]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
 
-@operation("PutBucketAcl", "PUT /{bucket}?acl")
+@operation("PutBucketAcl", "PUT /{bucket}?acl", needs_bucket=False)
 async def put_bucket_acl(ctx: Context, request: OssRequest) -> OssResponse:
     """Set the bucket's ACL to `x-oss-acl`; without the header nothing changes.
 
@@ -19,10 +19,10 @@ async def put_bucket_acl(ctx: Context, request: OssRequest) -> OssResponse:
     Differs: it does not create a bucket that is missing, though the page says so; the SDKs' suites expect NoSuchBucket.
     Raises: NoSuchBucket, InvalidArgument.
     """
+    bucket = ctx.store.bucket(request.bucket)
     acl = request.headers.get("x-oss-acl")
     if acl is not None:
-        bucket = structs.replace(ctx.store.bucket(request.bucket), acl=parse_bucket_acl(acl))
-        await ctx.store.update_bucket(bucket)
+        await ctx.store.update_bucket(structs.replace(bucket, acl=parse_bucket_acl(acl)))
     return OssResponse(200, {"Location": f"/{request.bucket}"})
 
 

@@ -17,6 +17,7 @@ from emulator.wire.response import FileRange
 
 PIECE_BYTES = 1024 * 1024
 WHOLE_WRITE_BYTES = 128 * 1024  # up to here one read and one write beat sendfile's two system calls
+REFUSED_BODY_SECONDS = 0.1  # the most that a stop waits for a client which still sends what was refused
 DRAIN_BYTES = 1024 * 1024  # an unread body up to here is read and dropped, so that the connection stays usable
 
 Handler = Callable[[web.BaseRequest], Awaitable["Reply"]]
@@ -163,6 +164,10 @@ class Connection(web.RequestHandler):
     def __init__(self, manager: "HttpServer", refuse: Refuse, **options: Any) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), **options)
         self._refuse = refuse
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - the name is aiohttp's
+        """Close. An answer that is under way is waited for, the rest of a body that was refused is not."""
+        await super().shutdown(timeout if self._request_in_progress else REFUSED_BODY_SECONDS)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

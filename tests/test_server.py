@@ -105,3 +105,31 @@ async def test_upload_in_flight_finishes_before_the_stop(config: Config) -> None
         await stopping
     async with Emulator(config) as again:
         assert (await OssClient(again).get("a")).body == b"helloworld"
+
+
+async def test_answer_in_flight_is_sent_whole_before_the_stop(config: Config) -> None:
+    emulator = Emulator(config)
+    await emulator.start()
+    client = OssClient(emulator)
+    await client.put("large", b"x" * 20_000_000)
+    async with await client.connect() as connection:
+        await connection.send(b"GET /examplebucket/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        head = await connection.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK")
+        stopping = asyncio.create_task(emulator.stop())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            assert len(await connection.reader.readexactly(20_000_000)) == 20_000_000
+            await stopping
+
+
+async def test_stop_does_not_wait_for_the_rest_of_a_refused_body(config: Config) -> None:
+    emulator = Emulator(config)
+    await emulator.start()
+    async with await OssClient(emulator).connect() as connection:
+        await connection.send(
+            b"PUT /examplebucket/a HTTP/1.1\r\nHost: x\r\nx-oss-object-acl: secret\r\nContent-Length: 10\r\n\r\nhello"
+        )
+        assert (await connection.receive()).status == 400
+        async with asyncio.timeout(3):
+            await emulator.stop()

@@ -19,7 +19,14 @@ from emulator.auth.acl import authorize
 from emulator.auth.authenticate import authenticate
 from emulator.connection import Reply, RequestBody
 from emulator.context import Context
-from emulator.errors import BadRequest, InternalError, OssError
+from emulator.errors import (
+    BadRequest,
+    InternalError,
+    MethodNotAllowed,
+    NoSuchBucket,
+    OperationNotImplemented,
+    OssError,
+)
 from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
 from emulator.operations._table import Operation
@@ -86,8 +93,7 @@ class App:
 
     async def _answer(self, request: OssRequest) -> OssResponse:
         context = self._context
-        operation = operations.resolve(request)
-        bucket = self._bucket(operation, request)
+        request, operation, bucket = self._place(request)
         if not operation.takes_callback and ("x-oss-callback" in request.headers or "callback" in request.parameters):
             logger.warning(
                 "%s %s takes no callback: the parameter is ignored, and nobody will be called back",
@@ -105,6 +111,23 @@ class App:
                 record = context.store.find(request.bucket, request.key) if bucket and request.key else None
                 authorize(operation.action, identity.principal, bucket, record, context.config.auth)
         return await operation.handler(context, request)
+
+    def _place(self, request: OssRequest) -> tuple[OssRequest, Operation, Bucket | None]:
+        """Which operation `request` is, and in which bucket.
+
+        Where Host and path both name the bucket and the first reading makes no sense (an object in a bucket that is
+        yet to be made, a POST that only buckets take), the second is taken right away.
+        """
+        try:
+            operation = operations.resolve(request)
+            return request, operation, self._bucket(operation, request)
+        except (NoSuchBucket, MethodNotAllowed, OperationNotImplemented):
+            if request.address.alternative is not None:
+                other = structs.replace(request, address=request.address.alternative)
+                with suppress(OssError):
+                    operation = operations.resolve(other)
+                    return other, operation, self._bucket(operation, other)
+            raise
 
     def _bucket(self, operation: Operation, request: OssRequest) -> Bucket | None:
         """The bucket that the request names; before any authentication, as OSS routes before it asks who is there."""

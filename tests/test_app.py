@@ -263,3 +263,20 @@ async def test_order_of_checks_of_bucket_and_signature(
     headers = {"Authorization": "OSS nobody:c2lnbmF0dXJl", "Date": "Sat, 01 Jun 2024 12:00:00 GMT"}
     response = await oss.request(method, target, headers=headers)
     assert (response.status, response.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        pytest.param("PUT", "/another-bucket", 200, id="a bucket that is yet to be made"),
+        pytest.param("POST", "/another-bucket?delete", 400, id="a POST that only buckets take: no body"),
+        pytest.param("PUT", "/another-bucket/a", 404, id="an object in a missing bucket"),
+        pytest.param("PATCH", "/another-bucket", 405, id="a method that nobody takes"),
+    ],
+)
+async def test_bucket_named_by_host_and_path(method: str, target: str, status: int, oss: OssClient) -> None:
+    headers = {"Host": "another-bucket.oss-cn-hangzhou.aliyuncs.com"}
+    if method == "POST":
+        await oss.request("PUT", "/another-bucket")
+    response = await oss.request(method, target, headers=headers, body=b"")
+    assert response.status == status

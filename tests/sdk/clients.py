@@ -29,13 +29,15 @@ def _send(url: str, headers: dict[str, str], data: bytes) -> Answer:
 class Oss2:
     """The Python SDK V1."""
 
-    def __init__(self, endpoint: str, key_id: str, secret: str, version: str) -> None:
-        auth = {
-            "v1": lambda: oss2.Auth(key_id, secret),
-            "v2": lambda: oss2.AuthV2(key_id, secret),
-            "v4": lambda: oss2.AuthV4(key_id, secret),
-        }[version]()
-        self.bucket = oss2.Bucket(auth, endpoint, BUCKET, region=REGION)
+    def __init__(self, endpoint: str, key_id: str, secret: str, version: str, token: str | None = None) -> None:
+        self.endpoint = endpoint
+        if not key_id:
+            self.auth = oss2.AnonymousAuth()
+        elif token:
+            self.auth = oss2.StsAuth(key_id, secret, token, auth_version=version)
+        else:
+            self.auth = {"v1": oss2.Auth, "v2": oss2.AuthV2, "v4": oss2.AuthV4}[version](key_id, secret)
+        self.bucket = oss2.Bucket(self.auth, endpoint, BUCKET, region=REGION)
 
     def put(self, key: str, data: bytes, callback: str, callback_var: str) -> Answer:
         result = self.bucket.put_object(
@@ -55,9 +57,14 @@ class Oss2:
 class OssV2:
     """The Python SDK V2."""
 
-    def __init__(self, endpoint: str, key_id: str, secret: str, version: str) -> None:
+    def __init__(self, endpoint: str, key_id: str, secret: str, version: str, token: str | None = None) -> None:
+        credentials = alibabacloud_oss_v2.credentials
         config = alibabacloud_oss_v2.config.load_default()
-        config.credentials_provider = alibabacloud_oss_v2.credentials.StaticCredentialsProvider(key_id, secret)
+        config.credentials_provider = (
+            credentials.StaticCredentialsProvider(key_id, secret, token)
+            if key_id
+            else credentials.AnonymousCredentialsProvider()
+        )
         config.region = REGION
         config.endpoint = endpoint
         config.signature_version = version

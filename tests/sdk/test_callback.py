@@ -11,7 +11,7 @@ import trustme
 from emulator import EmulatorThread
 from tests.app_server import AppServer, encoded
 from tests.sdk.clients import CLIENTS, Client
-from tests.sdk.conftest import KEY_ID, KEY_SECRET, RunNode
+from tests.sdk.conftest import KEY_ID, KEY_SECRET, RunNode, ali_oss
 
 BODY = "bucket=${bucket}&object=${object}&size=${size}&etag=${etag}&uid=${x:uid}"
 VARIABLES = encoded({"x:uid": "a b/ä"})
@@ -71,20 +71,6 @@ def test_failed_callback_is_a_203_that_these_sdks_take_for_success(client: Clien
 
 
 # --- ali-oss --------------------------------------------------------------------------------------------------------
-
-
-def ali_oss(emulator: EmulatorThread, **options: object) -> str:
-    """The options of a client of `emulator`, as JSON."""
-    return json.dumps(
-        {
-            "region": "oss-cn-hangzhou",
-            "accessKeyId": KEY_ID,
-            "accessKeySecret": KEY_SECRET,
-            "bucket": "examplebucket",
-            "endpoint": emulator.endpoint,
-            **options,
-        }
-    )
 
 
 def test_example_of_the_documentation_runs_as_it_stands(

@@ -18,7 +18,8 @@ def explain_absence(ctx: Context, request: OssRequest, error: OssError) -> str:
     """A hint for `error`, the answer to `request`; `""` where there is nothing to say."""
     if isinstance(error, NoSuchBucket) and error.elements.get("BucketName") == request.bucket:
         return _explain_bucket(ctx, request)
-    if isinstance(error, NoSuchKey) and error.elements.get("Key") == request.key:
+    is_of_source = "x-oss-copy-source" in request.headers  # the key that is missing is another bucket's
+    if isinstance(error, NoSuchKey) and error.elements.get("Key") == request.key and not is_of_source:
         return _explain_key(ctx, request)
     return ""
 

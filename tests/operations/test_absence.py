@@ -35,6 +35,15 @@ async def test_a_key_that_is_simply_not_there_needs_no_hint_of_another(oss: OssC
     assert "but there is" not in answer.headers.get("x-emulator-hint", "")
 
 
+async def test_source_of_a_copy_is_not_looked_for_where_the_copy_goes(oss: OssClient):
+    await oss.request("PUT", "/another-bucket")
+    await oss.put("a/", b"x")
+    headers = {"x-oss-copy-source": "/another-bucket/a"}
+    answer = await oss.request("PUT", "/examplebucket/a", headers=headers, body=b"")
+    assert (answer.status, answer.code) == (404, "NoSuchKey")
+    assert "x-emulator-hint" not in answer.headers
+
+
 async def test_hint_names_the_buckets_that_there_are(oss: OssClient):
     answer = await oss.request("GET", "/examplebukket/a")
     hint = answer.headers["x-emulator-hint"]

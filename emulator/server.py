@@ -101,7 +101,7 @@ class Emulator:
             signer=Signer(self.data_dir / "callback_key.pem", config.callback.private_key_file),
             endpoint=lambda: config.server.public_endpoint or self.endpoint,
         )
-        self._parts.push_async_callback(callbacks.close)
+        self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
         app = App(Context(config, self._clock, self._ids, store, callbacks), respond)
         server = HttpServer(app.handle, app.refuse)
         runner = web.ServerRunner(server)
@@ -119,7 +119,8 @@ class Emulator:
         deadline = loop.time() + self.config.server.stop_timeout_seconds
         await app.drain(self.config.server.stop_timeout_seconds)
         server.pre_shutdown()
-        await server.shutdown(max(0, deadline - loop.time()) / 2)  # it waits twice: for the answer, for the task
+        # It waits twice, for the answer and for the task; and for ever if the time is 0.
+        await server.shutdown(max(0.02, deadline - loop.time()) / 2)
 
     async def _make_buckets(self, store: Store) -> None:
         """Make the configured buckets that do not exist yet."""

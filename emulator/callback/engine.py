@@ -177,17 +177,15 @@ class CallbackEngine:
         task.add_done_callback(self._in_flight.discard)
         return await asyncio.shield(task)
 
-    async def close(self) -> None:
-        """Wait for callbacks in flight, for as long as the caller lets it; the rest is broken off, and recorded so."""
-        try:
-            if self._in_flight:
-                await asyncio.wait(self._in_flight)
-        finally:
-            for task in self._in_flight:
-                task.cancel()
-            await asyncio.gather(*self._in_flight, return_exceptions=True)
-            await self._dispatcher.close()
-            await self.journal.close()
+    async def close(self, timeout_seconds: float) -> None:
+        """Wait for callbacks in flight, at most so long; the rest is broken off, and recorded so."""
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=timeout_seconds)
+        for task in self._in_flight:
+            task.cancel()
+        await asyncio.gather(*self._in_flight, return_exceptions=True)
+        await self._dispatcher.close()
+        await self.journal.close()
 
     async def _deliver(self, delivery: _Delivery) -> Outcome:
         try:

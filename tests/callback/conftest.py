@@ -57,7 +57,7 @@ async def make_engine(tmp_path: Path, key_file: Path) -> AsyncIterator[Callable[
 
     yield make
     for engine in engines:
-        await engine.close()
+        await engine.close(0)
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class Emulator:
             clock=self._clock,
             journal=Journal(None if config.storage.ephemeral else self.data_dir / "callbacks.sqlite", config.limits),
             signer=Signer(self.data_dir / "callback_key.pem", config.callback.private_key_file),
-            endpoint=lambda: config.server.public_endpoint or self.endpoint,
+            endpoint=lambda: _with_scheme(config.server.public_endpoint) or self.endpoint,
         )
         self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
         app = App(Context(config, self._clock, self._ids, store, callbacks), respond)
@@ -198,6 +198,11 @@ class EmulatorThread:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _with_scheme(endpoint: str) -> str:
+    """A configured endpoint as a URL; without a scheme it is plain http."""
+    return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

@@ -21,6 +21,7 @@ from emulator.connection import Reply, RequestBody
 from emulator.context import Context
 from emulator.errors import (
     BadRequest,
+    CallbackFailed,
     InternalError,
     MethodNotAllowed,
     NoSuchBucket,
@@ -190,8 +191,9 @@ class App:
     def _refusal(self, request: OssRequest, error: OssError) -> OssResponse:
         error.hint = error.hint or explain_absence(self._context, request, error)
         is_question = error.status in (304, 404, 412) and request.method in ("GET", "HEAD")
+        is_told = isinstance(error, CallbackFailed)  # the callback's own line has the reason
         logger.log(
-            logging.INFO if is_question else logging.WARNING,
+            logging.INFO if is_question or is_told else logging.WARNING,
             "%s %s %s -> %d %s: %s%s",
             request.request_id,
             request.method,
@@ -199,7 +201,7 @@ class App:
             error.status,
             error.code,
             error.message,
-            f" | {error.hint}" if error.hint else "",
+            f" | {error.hint}" if error.hint and not is_told else "",
         )
         if error.hint:
             error.headers = {**error.headers, "x-emulator-hint": hint_header(error.hint)}

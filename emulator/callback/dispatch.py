@@ -50,6 +50,7 @@ class _Exchange:
         self.sni = sni
         self.address: str | None = None
         self.handshake = Handshake(url.host)
+        self.is_connected = False
         self.status: int | None = None
         self.headers: Headers = ()
         self.body = bytearray()
@@ -58,13 +59,16 @@ class _Exchange:
 
     def phase(self) -> str:
         """How far it has come, in words."""
-        if self.address is None:
-            return "the name was still being resolved"
         if self.status is not None:
-            return "the head of the answer came, the body did not"
-        if self.handshake.has_started and self.handshake.certificate is None:
-            return "the TLS handshake did not end"
-        return "either no connection came about or the handler has not answered"
+            length = next((value for name, value in self.headers if name.lower() == "content-length"), "none")
+            return f"the head of the answer came, with Content-Length {length}, but of the body {len(self.body)} bytes"
+        if self.is_connected:
+            return "the request was sent, and the handler has not answered"
+        if self.handshake.has_started:
+            return "the TLS handshake did not end (if the port speaks plain HTTP, begin callbackUrl with http://)"
+        if self.address is not None:
+            return "no connection came about (a firewall, or a machine that is off?)"
+        return "the name was still being resolved"
 
     def response(self, limit: int) -> ReceivedResponse | None:
         """What was received, each body kept to `limit` bytes."""
@@ -115,6 +119,8 @@ class Dispatcher:
             verdict = exchange.verdict or Verdict(refusals.TIMED_OUT, hint)
         except (aiohttp.ClientError, OSError) as error:
             verdict = exchange.verdict or _explain(exchange, error)
+        if exchange.handshake.is_for_another:
+            verdict = _with_certificate(exchange, verdict)
         attempt = Attempt(
             url=url.text,
             address=exchange.address,
@@ -190,8 +196,11 @@ class Dispatcher:
                 happy_eyeballs_delay=None,  # one address after the other
                 socket_factory=_open_socket,
             )
+            watch = aiohttp.TraceConfig()
+            watch.on_connection_create_end.append(_note_connection)
             self._session = aiohttp.ClientSession(
                 connector=connector,
+                trace_configs=[watch],
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -215,31 +224,40 @@ def _open_socket(
     return socket.socket(family, kind, protocol)
 
 
+async def _note_connection(*_: object) -> None:
+    """Note, in the exchange that wants it, that the connection is made, TLS included."""
+    _exchange.get().is_connected = True
+
+
 def _judge_status(exchange: _Exchange, host: str) -> Verdict:
     """An answer that is not 200, explained with as much of its body as has come."""
     assert exchange.status is not None
     hint = hints.error_status(exchange.status, host=host, target=exchange.url.target, body=bytes(exchange.body))
-    if exchange.handshake.is_for_another:
-        hint += " " + hints.wrong_certificate(exchange.handshake, sni=exchange.sni)
     return Verdict(refusals.error_status(exchange.status), hint)
 
 
 def _judge_body(exchange: _Exchange, content_type: str, *, takes_xml: bool) -> Verdict:
     """Whether a whole body is JSON, or XML that says so."""
     body = bytes(exchange.body)
-    remarks = []
-    if exchange.handshake.is_for_another:
-        wrong = hints.wrong_certificate(exchange.handshake, sni=exchange.sni)
-        remarks.append(f"{wrong} OSS may answer 203 here; is callbackSNI what you want?")
     if content_type == "application/xml" and takes_xml and _is_xml(body):
-        return Verdict(body=body, content_type="application/xml", remarks=tuple(remarks))
+        return Verdict(body=body, content_type="application/xml")
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Verdict(refusals.ANSWER_NOT_JSON, hints.not_json(body, error))
-    if not isinstance(value, dict):
-        remarks.append("The answer is JSON, but no object: the Go SDK v2 and the PHP SDK v2 fail on that.")
-    return Verdict(body=body, content_type="application/json", remarks=tuple(remarks))
+    is_object = isinstance(value, dict)
+    remarks = (
+        () if is_object else ("The answer is JSON, but no object: the Go SDK v2 and the PHP SDK v2 fail on that.",)
+    )
+    return Verdict(body=body, content_type="application/json", remarks=remarks)
+
+
+def _with_certificate(exchange: _Exchange, verdict: Verdict) -> Verdict:
+    """`verdict` with the remark that the certificate was somebody else's: why it failed, or would have with OSS."""
+    wrong = hints.wrong_certificate(exchange.url, exchange.handshake, sni=exchange.sni)
+    if verdict.refusal is not None:
+        return msgspec.structs.replace(verdict, hint=f"{wrong} {verdict.hint}")
+    return msgspec.structs.replace(verdict, remarks=(f"{wrong} OSS may answer 203 here.", *verdict.remarks))
 
 
 def _is_xml(body: bytes) -> bool:
@@ -267,7 +285,9 @@ def _explain(exchange: _Exchange, error: Exception) -> Verdict:
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or (
         exchange.handshake.has_started and exchange.handshake.certificate is None
     ):
-        return Verdict(refusals.error_status(502), hints.tls_failed(url, exchange.handshake, cause, sni=exchange.sni))
+        is_for_another = exchange.handshake.is_for_another
+        hint = hints.tls_failed(url, cause, sni=exchange.sni, is_for_another=is_for_another)
+        return Verdict(refusals.error_status(502), hint)
     if isinstance(error, aiohttp.ClientConnectorError):
         return Verdict(refusals.NOT_CONNECTED, hints.not_connected(url, address, cause))
     return Verdict(refusals.NOT_CONNECTED, hints.dropped(url, address, cause))

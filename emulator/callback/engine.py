@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,8 @@ from emulator.clock import Clock
 
 # Each callback in flight holds two connections, and a process has 1,024 descriptors. Guess: OSS's own bound is unknown.
 MAX_IN_FLIGHT = 400
+
+RECORDS_PATH = "/_emulator/callbacks/"
 
 _INTERRUPTED = Refusal("The emulator stopped before the callback had ended.", "")
 
@@ -77,12 +79,17 @@ class _Delivery:
         self.body = b""
         self.string_to_sign = b""
         self.attempts: list[Attempt] = []
+        self.earlier: list[str] = []  # why the URLs before the last one did not count
         self.verdict = Verdict(_INTERRUPTED)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What else there is to say: of the URLs tried before, of the answer, of the parameters."""
+        return (*self.earlier, *self.verdict.remarks, *self.spec.warnings)
 
     def outcome(self) -> Outcome:
         """The answer to the uploader."""
         verdict = self.verdict
-        hint = " ".join(text for text in (verdict.hint, *self.spec.warnings) if text)
+        hint = " ".join(text for text in (verdict.hint, *self.remarks()) if text)
         if verdict.refusal is None:
             return Outcome(is_success=True, body=verdict.body, content_type=verdict.content_type, hint=hint)
         return Outcome(is_success=False, message=verdict.refusal.message, ec=verdict.refusal.ec, hint=hint)
@@ -195,7 +202,7 @@ class CallbackEngine:
                 await self._expand_and_send(delivery)
         finally:
             await self.journal.add(delivery.record(self._body_limit))
-        _report(delivery)
+        self._report(delivery)
         return delivery.outcome()
 
     async def _expand_and_send(self, delivery: _Delivery) -> None:
@@ -209,7 +216,11 @@ class CallbackEngine:
                 delivery.verdict = Verdict(refusals.IMAGE_UNREADABLE, hints.image_unreadable(error))
                 return
         delivery.body = spec.body.expand(delivery.variables, spec.encoding)
-        for url in spec.urls:
+        for index, url in enumerate(spec.urls):
+            if delivery.verdict.hint:
+                delivery.earlier.append(
+                    f"Before that, URL {index} ({spec.urls[index - 1].text}): {delivery.verdict.hint}"
+                )
             delivery.string_to_sign = string_to_sign(url.target, delivery.body)
             headers = await self._headers(delivery, url)
             attempt, delivery.verdict = await self._dispatcher.post(url, headers, delivery.body, sni=spec.sni)
@@ -230,6 +241,34 @@ class CallbackEngine:
             authorization=await self.signer.sign(delivery.string_to_sign),
             host_includes_port=self._settings.host_includes_port,
             now=self._clock.now(),
+        )
+
+    def _report(self, delivery: _Delivery) -> None:
+        """One line on a success, a warning on a 203, and a warning for each thing that is hardly meant."""
+        upload, verdict, attempts = delivery.upload, delivery.verdict, delivery.attempts
+        name = f"{upload.request_id} callback of {upload.operation} {upload.bucket}/{upload.object}"
+        for remark in delivery.remarks():
+            _log.warning("%s: %s", name, remark)
+        if verdict.refusal is not None:
+            _log.warning(
+                "%s failed: 203 CallbackFailed %r, the object is stored. Tried %s%s. %s The whole exchange: %s%s%s",
+                name,
+                verdict.refusal.message,
+                ", ".join(attempt.url for attempt in attempts) or "nothing",
+                _private_remark(attempts),
+                verdict.hint,
+                self._endpoint(),
+                RECORDS_PATH,
+                upload.request_id,
+            )
+            return
+        _log.info(
+            "%s: %s answered 200 in %g ms%s%s",
+            name,
+            attempts[-1].url,
+            attempts[-1].milliseconds,
+            _failed_before(len(attempts) - 1),
+            _private_remark(attempts[-1:]),
         )
 
     async def _resolve(self, url: CallbackUrl) -> list[str]:
@@ -278,39 +317,13 @@ def _image_variables(image: Callable[[], BinaryIO]) -> Mapping[str, Value]:
     return {"imageInfo.height": info.height, "imageInfo.width": info.width, "imageInfo.format": info.format}
 
 
-def _report(delivery: _Delivery) -> None:
-    """One line on a success, a warning on a 203, and a warning for each thing that is hardly meant."""
-    upload, verdict, attempts = delivery.upload, delivery.verdict, delivery.attempts
-    name = f"{upload.operation} {upload.bucket}/{upload.object}"
-    for warning in (*delivery.spec.warnings, *verdict.remarks):
-        _log.warning("callback of %s: %s", name, warning)
-    if verdict.refusal is not None:
-        tried = ", ".join(attempt.url for attempt in attempts) or "nothing"
-        _log.warning(
-            "callback of %s failed: 203 CallbackFailed %r, the object is stored. Tried %s. %s",
-            name,
-            verdict.refusal.message,
-            tried,
-            verdict.hint,
-        )
-        return
-    last = attempts[-1]
-    _log.info(
-        "callback of %s: %s answered 200 in %g ms%s%s",
-        name,
-        last.url,
-        last.milliseconds,
-        _failed_before(len(attempts) - 1),
-        _private_remark(last.address),
-    )
-
-
 def _failed_before(count: int) -> str:
     return f" after {count} URL{'s' if count > 1 else ''} that failed" if count else ""
 
 
-def _private_remark(address: str | None) -> str:
-    """The reminder that a local address works here and not with OSS."""
-    if address is None or not is_private(address.partition(":")[0]):
-        return ""
-    return f" (OSS would have refused this: {address} is a private address)"
+def _private_remark(attempts: Sequence[Attempt]) -> str:
+    """The reminder that a local address works here and not with OSS, which would not even have stored the object."""
+    for attempt in attempts:
+        if attempt.address is not None and is_private(attempt.address.partition(":")[0]):
+            return f" (OSS would have refused this: {attempt.address} is a private address)"
+    return ""

@@ -3,6 +3,8 @@
 The wire text stays OSS's own and says little; these sentences stand beside it in log, record and x-emulator-hint.
 """
 
+import errno
+import os
 import ssl
 from collections.abc import Mapping
 
@@ -52,15 +54,15 @@ def private_address(url: CallbackUrl, address: str) -> str:
 def not_connected(url: CallbackUrl, address: str | None, error: object) -> str:
     """No TCP connection came about."""
     return (
-        f"No connection to {url.host}:{url.port} (tried {address or 'no address'}: {error}). Is the application "
-        "listening on that port, and on an address that the emulator can reach (inside a container 127.0.0.1 is the "
-        f"container itself)? The emulator calls local addresses directly; no tunnel is needed.{_demo(url)}"
+        f"No connection to {_place(url, address)}: {_reason(error)}. Is the application listening on that port, and on "
+        "an address that the emulator can reach (inside a container 127.0.0.1 is the container itself)? The emulator "
+        f"calls local addresses directly; no tunnel is needed.{_demo(url)}"
     )
 
 
 def dropped(url: CallbackUrl, address: str | None, error: object) -> str:
     """The connection was made and ended without a usable answer."""
-    text = f"{url.host}:{url.port} ({address}) took the connection and closed it without an HTTP answer ({error})."
+    text = f"{_place(url, address)} took the connection and closed it without an HTTP answer ({_reason(error)})."
     if not url.is_tls:
         text += (
             " The handler's process may have crashed, or the port speaks HTTPS: then begin callbackUrl with https://."
@@ -70,45 +72,47 @@ def dropped(url: CallbackUrl, address: str | None, error: object) -> str:
 
 def not_http(url: CallbackUrl, address: str | None, error: object) -> str:
     """What came back cannot be read as an HTTP answer."""
-    return (
-        f"What {url.host}:{url.port} ({address}) sent is no HTTP answer, or goes on after Content-Length bytes: {error}"
-    )
+    return f"What {_place(url, address)} sent is no HTTP answer, or goes on after Content-Length bytes: {error}"
 
 
 def timed_out(url: CallbackUrl, address: str | None, phase: str, seconds: float) -> str:
     """The answer was not complete in time."""
     return (
-        f"No complete answer from {url.host}:{url.port} ({address or 'not resolved'}) within {seconds:g} s: {phase}. "
-        "OSS waits 5 seconds and does not try again, so answer first and do slow work afterwards. "
-        "While debugging, callback.timeout_seconds can be raised."
+        f"No complete answer from {_place(url, address)} within {seconds:g} s: {phase}. OSS waits 5 seconds and does "
+        "not try again, so answer first and do slow work afterwards. While debugging, callback.timeout_seconds can be "
+        "raised."
     )
 
 
-def tls_failed(url: CallbackUrl, handshake: Handshake, error: object, *, sni: str | None) -> str:
-    """The TLS handshake failed, or the certificate was refused."""
-    text = f"The TLS handshake with {url.host}:{url.port} failed ({error})."
+def tls_failed(url: CallbackUrl, error: object, *, sni: str | None, is_for_another: bool) -> str:
+    """The TLS handshake failed, or the certificate was refused; for the latter `wrong_certificate` says whose it is."""
+    text = f"The TLS handshake with {url.host}:{url.port} failed ({_reason(error)})."
     if "WRONG_VERSION_NUMBER" in str(error):
         return text + " The port speaks plain HTTP: begin callbackUrl with http://."
-    if handshake.is_for_another:
-        text = f"{wrong_certificate(handshake, sni=sni)} It was refused."
-    elif isinstance(error, ssl.SSLCertVerificationError):
+    if is_for_another:
+        return text + " The certificate was refused for its name."
+    if isinstance(error, ssl.SSLCertVerificationError):
         text += (
             " The certificate's chain is not trusted: set callback.tls_verify to the path of its CA, or to false (the "
             "default in profile dev)."
         )
-    if sni is None and not url.is_ip_literal:
+    if sni is None:
         text += (
-            " No server name (SNI) was sent, because callbackSNI is not true; a server with several names then shows "
-            'its default certificate or hangs up. Set "callbackSNI": true in the callback.'
+            " No server name (SNI) was sent; a server with several names then shows its default certificate or hangs "
+            f"up. {_how_to_send_sni(url)}"
         )
     return text
 
 
-def wrong_certificate(handshake: Handshake, *, sni: str | None) -> str:
+def wrong_certificate(url: CallbackUrl, handshake: Handshake, *, sni: str | None) -> str:
     """The server showed a certificate for somebody else."""
     names = ", ".join(handshake.names()) or "nobody"
-    how = "TLS without SNI" if sni is None else f"TLS with SNI {sni}"
-    return f"{how}: the server sent a certificate for {names}, not for {handshake.name}."
+    if sni is not None:
+        return f"TLS with SNI {sni}: the server sent a certificate for {names}, not for {url.host}."
+    return (
+        f"TLS without SNI: the server sent a certificate for {names}, not for {url.host}, so another site may have "
+        f"answered. {_how_to_send_sni(url)}"
+    )
 
 
 def error_status(status: int, *, host: str, target: str, body: bytes) -> str:
@@ -165,7 +169,10 @@ def not_json(body: bytes, error: object) -> str:
     text = f"The answer is not valid JSON ({error})."
     stripped = body.lstrip()
     if stripped[:1] == b"<":
-        text += " It looks like HTML or XML: an error page, or output before the JSON."
+        text += (
+            " It looks like HTML or XML: a page of the site (its start, login or error page) instead of the handler's "
+            "answer, or output before the JSON."
+        )
     elif stripped[:2].lower() == b"ok":
         text += ' Plain text is not enough; answer {"Status":"OK"}.'
     return text + _shown(body)
@@ -178,6 +185,27 @@ def cut_short(error: object) -> str:
 
 def _shown(body: bytes) -> str:
     return f" It began: {body[:SHOWN_BYTES].decode('utf-8', 'backslashreplace')!r}" if body else ""
+
+
+def _place(url: CallbackUrl, address: str | None) -> str:
+    """Where the URL leads: host and port, and the address if that says more."""
+    place = f"{url.host}:{url.port}"
+    return place if address == place else f"{place} ({address or 'not resolved'})"
+
+
+def _reason(error: object) -> str:
+    """What an exception says, or else what it is called; for a system error what the system calls it."""
+    if isinstance(error, OSError) and error.errno in errno.errorcode and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno or 0)
+    if isinstance(error, ConnectionResetError):
+        return "the server hung up"
+    return str(error) or type(error).__name__
+
+
+def _how_to_send_sni(url: CallbackUrl) -> str:
+    if url.is_ip_literal:
+        return "An IP address is never sent as a name: put the server's name into callbackUrl."
+    return 'Set "callbackSNI": true (a JSON boolean) in the callback.'
 
 
 def _demo(url: CallbackUrl) -> str:

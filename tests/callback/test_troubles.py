@@ -3,6 +3,7 @@
 Failure on demand has tests of its own; judging a captured signature likewise.
 """
 
+import asyncio
 import logging
 
 import pytest
@@ -61,8 +62,8 @@ async def test_2_no_tunnel_is_needed_and_a_dead_port_is_named_with_its_address(e
     async with ApplicationServer() as dead:
         url = dead.url(host="localhost")
     outcome = await engine.call(spec_for(url), upload)
-    assert f"tried 127.0.0.1:{dead_port(url)}" in outcome.hint
-    assert "Connect call failed" in outcome.hint or "refused" in outcome.hint
+    port = dead_port(url)
+    assert f"No connection to localhost:{port} (127.0.0.1:{port}): Connection refused." in outcome.hint
     assert "no tunnel is needed" in outcome.hint
     assert outcome.hint in log.text
 
@@ -121,6 +122,46 @@ async def test_5_missing_sni_is_remarked_even_when_certificates_are_not_verified
     assert (await engine.call(spec_for(two_names.url(host="localhost")), upload)).is_success
     assert "TLS without SNI: the server sent a certificate for first.example" in log.text
     assert "callbackSNI" in log.text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(answer(b"<html>Welcome to nginx!</html>"), id="its start page"),
+        pytest.param(answer(b"", "404 Not Found"), id="no such page"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+async def test_5_another_site_behind_the_same_address_is_told_from_the_handler(
+    engine, two_names, spec_for, upload, reply
+):
+    two_names.answer = reply
+    outcome = await engine.call(spec_for(two_names.url(host="localhost")), upload)
+    assert not outcome.is_success
+    assert outcome.hint.startswith(
+        "TLS without SNI: the server sent a certificate for first.example, not for localhost"
+    )
+    assert 'Set "callbackSNI": true' in outcome.hint
+
+
+async def test_5_a_server_that_hangs_up_without_sni_is_named(engine, spec_for, upload):
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await engine.call(spec_for(f"https://localhost:{port}/"), upload)
+    assert outcome.message == "Error status : 502."
+    assert f"The TLS handshake with localhost:{port} failed (the server hung up)" in outcome.hint
+    assert 'Set "callbackSNI": true' in outcome.hint
+
+
+async def test_5_an_address_in_the_url_is_never_a_server_name(engine, two_names, spec_for, upload):
+    outcome = await engine.call(spec_for(two_names.url(), callbackSNI=True), upload)
+    assert "put the server's name into callbackUrl" in outcome.hint
+    assert two_names.server_names == [None]
 
 
 def test_6_sni_as_a_string_is_named():
@@ -227,10 +268,24 @@ async def test_13_a_slow_handler_is_told_how_long_oss_waits(make_engine, applica
     engine = make_engine(timeout_seconds=0.2)
     outcome = await engine.call(spec_for(application.url()), upload)
     assert outcome.message == "Cost too long time."
-    assert "within 0.2 s" in outcome.hint
+    assert "within 0.2 s: the request was sent, and the handler has not answered" in outcome.hint
     assert "callback.timeout_seconds" in outcome.hint
     (record,) = (await engine.journal.list()).callbacks
     assert record.attempts[0].milliseconds >= 200
+
+
+async def test_13_a_handshake_that_does_not_end_is_told_from_a_slow_handler(make_engine, spec_for, upload):
+    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the emulator hangs up
+        writer.close()
+
+    server = await asyncio.start_server(ignore, "127.0.0.1", 0)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        outcome = await make_engine(timeout_seconds=0.2).call(spec_for(url), upload)
+    assert (
+        "the TLS handshake did not end (if the port speaks plain HTTP, begin callbackUrl with http://)" in outcome.hint
+    )
 
 
 async def test_14_every_203_is_a_warning(fail, log):
@@ -258,8 +313,20 @@ async def test_17_the_host_header_is_shown(fail):
 async def test_18_the_url_that_was_used_is_named(engine, application, spec_for, upload, log):
     async with ApplicationServer() as dead:
         url = dead.url()
-    await engine.call(spec_for(f"{url};{application.url('/second')}"), upload)
+    outcome = await engine.call(spec_for(f"{url};{application.url('/second')}"), upload)
+    assert f"Before that, URL 1 ({url}): No connection to" in outcome.hint
+    assert f"Before that, URL 1 ({url}): No connection to" in log.text
     assert f"{application.url('/second')} answered 200" in log.text
     assert "after 1 URL that failed" in log.text
     (record,) = (await engine.journal.list()).callbacks
     assert [attempt.url for attempt in record.attempts] == [url, application.url("/second")]
+
+
+async def test_18_each_of_several_urls_says_why_it_failed(engine, application, spec_for, upload):
+    application.answer = answer(b"", "404 Not Found")
+    async with ApplicationServer() as dead:
+        url = dead.url()
+    outcome = await engine.call(spec_for(f"{url};{application.url()};{url}"), upload)
+    assert outcome.hint.startswith("No connection to")
+    assert f"Before that, URL 1 ({url}): No connection to" in outcome.hint
+    assert f"Before that, URL 2 ({application.url()}): The application server answered 404" in outcome.hint

@@ -1,5 +1,6 @@
 """`oss-emulator serve`, as a process of its own: what it prints, writes, refuses, and how it ends."""
 
+import base64
 import json
 import os
 import signal
@@ -7,11 +8,14 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import oss2
 import pytest
 
 TIMEOUT_SECONDS = 30
@@ -107,6 +111,30 @@ def test_ephemeral_data_go_with_the_process_and_ctrl_c_ends_it_well(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_upload_and_its_callback_in_flight_finish_before_the_end(tmp_path, number):
+    with socket.create_server(("127.0.0.1", 0)) as application, serving(tmp_path, "--ephemeral") as (process, endpoint):
+        url = f"http://127.0.0.1:{application.getsockname()[1]}/"
+        sent = base64.b64encode(json.dumps({"callbackUrl": url, "callbackBody": "a=1"}).encode()).decode()
+        bucket = oss2.Bucket(oss2.Auth("emulator", "emulator-secret"), endpoint, "examplebucket")
+        with ThreadPoolExecutor() as pool:
+            upload = pool.submit(bucket.put_object, "a.txt", b"hello", headers={"x-oss-callback": sent})
+            application.settimeout(TIMEOUT_SECONDS)
+            callback, _ = application.accept()
+            with callback:
+                while not callback.recv(65_536).endswith(b"a=1"):
+                    pass
+                process.send_signal(number)
+                deadline = time.monotonic() + TIMEOUT_SECONDS
+                with pytest.raises(OSError, match=r"refused|reset"):  # nobody new is let in ...
+                    while time.monotonic() < deadline:
+                        socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2]))).close()
+                callback.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"Status":"OK"}')
+            result = upload.result(TIMEOUT_SECONDS)  # ... and who is in is served
+        assert (result.status, result.resp.read()) == (200, b'{"Status":"OK"}')
+        assert process.wait(TIMEOUT_SECONDS) == 0
+
+
 def test_configuration_comes_from_file_environment_and_flags(tmp_path):
     (tmp_path / "c.yaml").write_text("buckets: [photos]\nauth: {keys: [{id: file, secret: s3cret}], region: any}")
     ready_file = tmp_path / "ready.json"
@@ -125,6 +153,7 @@ def test_configuration_comes_from_file_environment_and_flags(tmp_path):
     [
         pytest.param(["--ready-file", "no/such/folder/ready.json"], "--ready-file: cannot write", id="ready file"),
         pytest.param(["--data-dir", "file"], "file", id="data directory that is a file"),
+        pytest.param(["--data-dir", "/dev/null/data"], "/dev/null/data", id="data directory that cannot be made"),
     ],
 )
 def test_what_cannot_be_written_ends_with_1(tmp_path, arguments, message):

@@ -4,11 +4,14 @@ import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import trustme
 
-from emulator import EmulatorThread
+from emulator import Config, EmulatorThread
+from emulator.config import Callback, Server, Storage
 from tests.app_server import AppServer, encoded
 from tests.sdk.clients import CLIENTS, Client
 from tests.sdk.conftest import KEY_ID, KEY_SECRET, RunNode, ali_oss
@@ -70,6 +73,22 @@ def test_failed_callback_is_a_203_that_these_sdks_take_for_success(client: Clien
     assert client.get("a.txt") == b"hello"
 
 
+def test_failed_callback_of_a_presigned_url_is_a_203(client: Client, app_server: AppServer) -> None:
+    app_server.answer = b"OK"
+    callback = encoded({"callbackUrl": app_server.url, "callbackBody": BODY})
+    answer = client.put_presigned("a.txt", b"hello", callback, VARIABLES)
+    assert answer.status == 203
+    assert b"<Message>Response body is not valid json format.</Message>" in answer.body
+    assert client.get("a.txt") == b"hello"
+
+
+def records(emulator: EmulatorThread) -> list[dict[str, Any]]:
+    """The callback records that the emulator has."""
+    with urlopen(f"{emulator.endpoint}/_emulator/callbacks") as answer:
+        records: list[dict[str, Any]] = json.load(answer)["callbacks"]
+        return records
+
+
 # --- ali-oss --------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +139,26 @@ def test_ali_oss_gives_the_answer_and_reads_the_object_back(
     check_callback(app_server, "dir/测试 a+b&c.txt")
 
 
+def test_example_of_the_documentation_sends_the_server_name_over_https(
+    emulator: EmulatorThread, https_app_server: Callable[[], AppServer], run_node: RunNode, tmp_path: Path
+) -> None:
+    file = tmp_path / "examplefile.txt"
+    file.write_text("hello")
+    with https_app_server() as server:
+        result = run_node(
+            "upload_callback.js",
+            OSS_ACCESS_KEY_ID=KEY_ID,
+            OSS_ACCESS_KEY_SECRET=KEY_SECRET,
+            OSS_ENDPOINT=emulator.endpoint,
+            CALLBACK_URL=server.url.replace("127.0.0.1", "localhost"),
+            FILE=str(file),
+        )
+        assert result == {"status": 200, "data": {"Status": "OK"}}
+        assert server.server_names == ["localhost"]
+    (record,) = records(emulator)
+    assert record["hint"] == ""  # the certificate that was shown is the right one
+
+
 def test_ali_oss_throws_when_the_callback_fails(
     emulator: EmulatorThread, app_server: AppServer, run_node: RunNode
 ) -> None:
@@ -130,9 +169,12 @@ def test_ali_oss_throws_when_the_callback_fails(
         ali_oss(emulator, authorizationV4=True),
         f'return await client.put("a.txt", Buffer.from("hello"), {{callback: {json.dumps(callback)}}});',
     )
-    assert result["error"]["name"] == "CallbackFailedError"
-    assert result["error"]["status"] == 203
-    assert result["error"]["ecCode"] == "0007-00000205"
+    error = result["error"]
+    assert (error["name"], error["code"], error["status"]) == ("CallbackFailedError", "CallbackFailed", 203)
+    assert error["ecCode"] == "0007-00000205"
+    assert error["hostId"].startswith("examplebucket.")  # the Host that ali-oss makes up for an IP endpoint
+    (record,) = records(emulator)
+    assert (error["requestId"], record["outcome"]) == (record["id"], "failed")
 
 
 @pytest.mark.parametrize(
@@ -170,9 +212,13 @@ def test_url_signed_by_ali_oss_carries_the_callback(
 
 
 @pytest.fixture
-def https_app_server() -> Callable[[], AppServer]:
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def https_app_server(authority: trustme.CA) -> Callable[[], AppServer]:
     """An application server with two certificates on one address: which one is shown depends on the name asked for."""
-    authority = trustme.CA()
     contexts = {}
     for name in ("app.example.com", "localhost"):
         contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -201,3 +247,26 @@ def test_server_name_is_sent_only_when_asked_for(
         assert answer == (200, b'{"Status":"OK"}')
         assert server.server_names == expected
         assert server.received[0].is_signed
+    (record,) = records(emulator)
+    is_default_shown = "a certificate for app.example.com, not for localhost" in record["hint"]
+    assert is_default_shown == (expected == [None])
+
+
+@pytest.mark.parametrize("sni", [True, False])
+def test_only_the_certificate_of_the_name_passes_where_certificates_are_checked(
+    sni: bool, https_app_server: Callable[[], AppServer], authority: trustme.CA, tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    config = Config(
+        server=Server(port=0),
+        storage=Storage(data_dir=tmp_path / "data"),
+        callback=Callback(tls_verify=str(tmp_path / "ca.pem")),
+    )
+    with EmulatorThread(config) as emulator, https_app_server() as server:
+        client = CLIENTS["oss2"](emulator.endpoint, KEY_ID, KEY_SECRET, "v4")
+        url = server.url.replace("127.0.0.1", "localhost")
+        callback = {"callbackUrl": url, "callbackBody": BODY, "callbackSNI": sni}
+        answer = client.put("a.txt", b"hello", encoded(callback), VARIABLES)
+        assert answer.status == (200 if sni else 203)
+        assert (b"<Message>Error status : 502.</Message>" in answer.body) is not sni
+        assert len(server.received) == int(sni)

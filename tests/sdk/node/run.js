@@ -11,7 +11,15 @@ new AsyncFunction("client", "OSS", "urllib", process.argv[3])(client, OSS, urlli
   (error) =>
     console.log(
       JSON.stringify({
-        error: { name: error.name, code: error.code, status: error.status, message: error.message, ecCode: error.ecCode },
+        error: {
+          name: error.name,
+          code: error.code,
+          status: error.status,
+          message: error.message,
+          ecCode: error.ecCode,
+          requestId: error.requestId,
+          hostId: error.hostId,
+        },
       }),
     ),
 );

@@ -104,6 +104,36 @@ async def test_4_a_generic_message_gets_its_reason(fail, log, status, words):
     assert outcome.hint in log.text
 
 
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        pytest.param(b"", "took the connection and closed it without an HTTP answer", id="hung up"),
+        pytest.param(b"", "or the port speaks HTTPS: then begin callbackUrl with https://", id="hung up: is it HTTPS?"),
+        pytest.param(b"SSH-2.0-x\r\n", "sent is no HTTP answer", id="another protocol"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: a\r\n\r\n{}", "must be one whole number", id="length"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n{",
+            "The answer has 1048577 bytes; 1048576 are allowed (callback.max_response_bytes)",
+            id="too long",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+            "is not as long as its Content-Length says",
+            id="cut short",
+        ),
+    ],
+)
+async def test_4_an_answer_that_breaks_the_rules_of_http_is_explained(fail, reply, words):
+    assert words in (await fail(reply)).hint
+
+
+async def test_4_an_overload_is_explained(engine, application, spec_for, upload, monkeypatch):
+    monkeypatch.setattr("emulator.callback.engine.MAX_IN_FLIGHT", 0)
+    outcome = await engine.call(spec_for(application.url()), upload)
+    assert outcome.message == "Too many callback requests."
+    assert "called faster than it answers" in outcome.hint
+
+
 async def test_5_missing_sni_is_named_with_the_certificate_that_came(
     make_engine, two_names, authority_file, spec_for, upload
 ):

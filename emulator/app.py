@@ -32,6 +32,7 @@ from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
 from emulator.operations._table import Operation
 from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucket_name
+from emulator.wire.cors import CorsQuestion, allow_headers, explain_refusal, needs_leave
 from emulator.wire.dates import format_http_date
 from emulator.wire.request import OssRequest, parse_headers, parse_query
 from emulator.wire.response import OssResponse, error_response, hint_header
@@ -79,8 +80,10 @@ class App:
     async def _handle(self, raw: web.BaseRequest) -> Reply:
         started = time.perf_counter()
         request = self._read(raw)
+        bucket = self._context.store.find_bucket(request.bucket)  # as it is now: the request may delete it
+        is_control = request.target.startswith(CONTROL_PREFIX) and request.address.bucket == CONTROL_PREFIX[1:]
         try:
-            if request.target.startswith(CONTROL_PREFIX) and request.address.bucket == CONTROL_PREFIX[1:]:
+            if is_control:
                 response = await self._control(self._context, request)
             else:
                 response = await self._answer(request)
@@ -90,6 +93,8 @@ class App:
             logger.exception("%s %s %s failed", request.request_id, request.method, request.target)
             hint = f"The emulator itself failed: {type(error).__name__}. Its log has the cause under this request id."
             response = self._refusal(request, InternalError(hint=hint))
+        if not is_control:
+            response = self._for_browser(request, bucket, response)
         return self._reply(raw, request, response, time.perf_counter() - started)
 
     async def _answer(self, request: OssRequest) -> OssResponse:
@@ -137,6 +142,30 @@ class App:
         if not is_bucket_name(request.bucket):
             check_bucket_name(request.bucket)
         return self._context.store.bucket(request.bucket) if operation.needs_bucket else None
+
+    def _for_browser(self, request: OssRequest, bucket: Bucket | None, response: OssResponse) -> OssResponse:
+        """`response` with what the page that asked for it needs to read it, refusals and failed callbacks included.
+
+        Where no CORS rule fits, OSS serves the request all the same and the page sees nothing but "Failed to fetch":
+        that is said in the log, and in the hint where there is none.
+        """
+        origin = request.headers.get("origin")
+        if origin is None and (bucket is None or bucket.cors is None):  # nearly always
+            return response
+        cors = self._context.config.cors.rules_of(bucket)
+        headers = dict(response.headers)
+        if cors is not None and cors.response_vary:
+            headers["Vary"] = f"{headers['Vary']}, Origin" if "Vary" in headers else "Origin"
+        if origin is not None and request.method != "OPTIONS":  # the answer to a preflight has its own already
+            question = CorsQuestion(origin, request.method)
+            allowed = allow_headers(cors, question) if cors is not None else None
+            if allowed is not None:
+                headers |= allowed
+            elif bucket is not None and needs_leave(request.headers, request.scheme, request.host):
+                hint = "The page cannot read this answer. " + explain_refusal(cors, bucket.name, question)
+                logger.warning("%s %s %s | %s", request.request_id, request.method, request.target, hint)
+                headers.setdefault("x-emulator-hint", hint_header(hint))
+        return structs.replace(response, headers=headers)
 
     def _read(self, raw: web.BaseRequest) -> OssRequest:
         received = self._context.clock.now()

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from emulator.model import Acl, Bucket
+from emulator.model import Acl, Bucket, CorsConfiguration, CorsRule
 
 
 class ConfigError(Exception):
@@ -28,6 +28,8 @@ _URL = r"\A(https?://[^\s/?#]+[^\s]*)?\Z"
 _KEY_ID = r"\A[^\s/:,]+\Z"
 _REGION = r"\A[a-z0-9-]+\Z"
 _DIGITS = r"\A[0-9]+\Z"
+_ONE_STAR = r"\A([^*\x00-\x20\x7f]+\*?|\*)[^*\x00-\x20\x7f]*\Z"
+_NO_STAR = r"\A[^*\x00-\x20\x7f]+\Z"
 
 PATTERNS = {
     _BUCKET_NAME: "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
@@ -38,6 +40,8 @@ PATTERNS = {
     _KEY_ID: "an access key id without blanks, slashes, colons and commas",
     _REGION: "a region such as cn-hangzhou, or any",
     _DIGITS: "digits alone",
+    _ONE_STAR: "text without blanks and with at most one *",
+    _NO_STAR: "text without blanks and *",
 }
 """What each pattern asks for, in words."""
 
@@ -48,6 +52,27 @@ HostName = Annotated[str, Meta(pattern=_HOST_NAME)]
 Endpoint = Annotated[str, Meta(pattern=_ENDPOINT)]
 Url = Annotated[str, Meta(pattern=_URL)]
 NonEmpty = Annotated[str, Meta(min_length=1)]
+Wildcard = Annotated[str, Meta(pattern=_ONE_STAR)]
+HeaderName = Annotated[str, Meta(pattern=_NO_STAR)]
+
+ALLOW_ALL = CorsConfiguration(
+    (
+        CorsRule(
+            allowed_origins=("*",),
+            allowed_methods=("GET", "PUT", "DELETE", "POST", "HEAD"),
+            allowed_headers=("*",),
+            expose_headers=(
+                "ETag",
+                "x-oss-request-id",
+                "x-oss-hash-crc64ecma",
+                "x-oss-version-id",
+                "x-oss-next-append-position",
+                "x-emulator-hint",
+            ),
+        ),
+    )
+)
+"""What `allow-all` means: any page may send anything, and read what the SDKs read."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,11 +135,53 @@ class Auth(Section, frozen=True):
     anonymous_list: bool = False
 
 
+class ConfiguredCorsRule(Section, frozen=True):
+    """A CORS rule of a configured bucket, as PutBucketCors takes it."""
+
+    allowed_origins: Annotated[tuple[Wildcard, ...], Meta(min_length=1)]
+    allowed_methods: Annotated[tuple[Literal["GET", "PUT", "DELETE", "POST", "HEAD"], ...], Meta(min_length=1)]
+    allowed_headers: tuple[Wildcard, ...] = ()
+    expose_headers: tuple[HeaderName, ...] = ()
+    max_age_seconds: Annotated[int, Meta(ge=0)] | None = None
+
+    def rule(self) -> CorsRule:
+        """The rule that it is."""
+        return CorsRule(
+            allowed_origins=self.allowed_origins,
+            allowed_methods=self.allowed_methods,
+            allowed_headers=tuple(header.lower() for header in self.allowed_headers),
+            expose_headers=self.expose_headers,
+            max_age_seconds=self.max_age_seconds,
+        )
+
+
 class ConfiguredBucket(Section, frozen=True):
-    """A bucket that exists from the start."""
+    """A bucket that exists from the start. `cors` are its rules; `allow-all` those of `cors.default: allow-all`."""
 
     name: BucketName
     acl: Acl = Acl.PRIVATE
+    cors: Literal["allow-all"] | Annotated[tuple[ConfiguredCorsRule, ...], Meta(max_length=10)] = ()
+
+    def bucket(self, created: datetime) -> Bucket:
+        """The bucket as it is when new."""
+        cors = None
+        if self.cors == "allow-all":
+            cors = ALLOW_ALL
+        elif self.cors:
+            cors = CorsConfiguration(tuple(rule.rule() for rule in self.cors))
+        return Bucket(name=self.name, created=created, acl=self.acl, cors=cors)
+
+
+class Cors(Section, frozen=True):
+    """What web pages may do with buckets that have no CORS rules: nothing, as with OSS, or everything."""
+
+    default: Literal["none", "allow-all"] = "none"
+
+    def rules_of(self, bucket: Bucket | None) -> CorsConfiguration | None:
+        """The rules that hold for `bucket` (`None`: one that does not exist)."""
+        if bucket is not None and bucket.cors is not None:
+            return bucket.cors
+        return ALLOW_ALL if self.default == "allow-all" else None
 
 
 class Callback(Section, frozen=True):
@@ -165,6 +232,7 @@ class Config(Section, frozen=True):
     storage: Storage = Storage()
     auth: Auth = Auth()
     buckets: tuple[BucketName | ConfiguredBucket, ...] = ("examplebucket",)
+    cors: Cors = Cors()
     callback: Callback = Callback()
     limits: Limits = Limits()
     log: Log = Log()
@@ -183,4 +251,4 @@ class Config(Section, frozen=True):
     def new_buckets(self, created: datetime) -> list[Bucket]:
         """The configured buckets as they are when new."""
         named = [ConfiguredBucket(name=bucket) if isinstance(bucket, str) else bucket for bucket in self.buckets]
-        return [Bucket(name=bucket.name, created=created, acl=bucket.acl) for bucket in named]
+        return [bucket.bucket(created) for bucket in named]

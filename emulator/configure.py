@@ -192,7 +192,8 @@ def _in_words(message: str, value: object, kind: Any) -> str:
     for pattern, words in PATTERNS.items():
         problem = problem.replace(f"`str` matching regex {pattern!r}", words)
     if problem.startswith("Invalid enum value "):
-        problem = f"expected one of {', '.join(_choices(kind))}, got {problem.removeprefix('Invalid enum value ')}"
+        choices = ", ".join(_choices(kind, _STEP.findall(place)))
+        problem = f"expected one of {choices}, got {problem.removeprefix('Invalid enum value ')}"
     problem = problem.replace("Object contains unknown field", "no such key:")
     problem = re.sub(r"`([^`]+)`", lambda name: " or ".join(_KINDS.get(n, n) for n in name[1].split(" | ")), problem)
     if not place and isinstance(value, str | int | float):
@@ -200,18 +201,23 @@ def _in_words(message: str, value: object, kind: Any) -> str:
     return f"{place}: {problem[0].lower()}{problem[1:]}"
 
 
-def _choices(kind: Any) -> Iterator[str]:
-    """The values that a type built of literals and enumerations allows."""
+_STEP = re.compile(r"\[[^]]*\]|\.\w+")  # of a place: `[0]` into a list or a map, `.acl` into a struct
+
+
+def _choices(kind: Any, steps: list[str]) -> Iterator[str]:
+    """The values that literals and enumerations allow at the place in `kind` to which `steps` lead."""
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        yield from (str(member.value) for member in kind)
+        yield from (str(member.value) for member in kind if not steps)
     elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         for field in msgspec.structs.fields(kind):
-            yield from _choices(field.type)
+            if steps and steps[0] == f".{field.name}":
+                yield from _choices(field.type, steps[1:])
     elif get_origin(kind) is Literal:
-        yield from get_args(kind)
+        yield from (str(value) for value in get_args(kind) if not steps)
     else:
+        rest = steps[1:] if get_origin(kind) in (tuple, dict) else steps
         for argument in get_args(kind):
-            yield from _choices(argument)
+            yield from _choices(argument, rest)
 
 
 # --- What types cannot say ------------------------------------------------------------------------------------------

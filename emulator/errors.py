@@ -178,6 +178,12 @@ class InvalidTag(OssError):
     ec = "0010-00000209"
 
 
+class CORSRuleBeyondLimit(OssError):
+    """There are more than ten CORS rules."""
+
+    message = "The CORS Rules num is beyond limit."
+
+
 class InvalidLocationConstraint(OssError):
     """PutBucket names a region that does not exist here."""
 
@@ -246,6 +252,18 @@ class AccessKeyIdAndSecurityTokenNotMatch(OssError):
     ec = "0002-00000004"
 
 
+class AccessForbidden(OssError):
+    """The bucket's CORS rules do not allow what a preflight asks for."""
+
+    status = 403
+    message = (
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, "
+        "request method / Access-Control-Request-Method or Access-Control-Requet-Headers are not whitelisted "
+        "by the resource's CORS spec."
+    )
+    ec = "0003-00000602"
+
+
 # --- Missing things -------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +288,14 @@ class NoSuchVersion(OssError):
 
     status = 404
     message = "The specified version does not exist."
+
+
+class NoSuchCORSConfiguration(OssError):
+    """Nobody has set CORS rules on the bucket. Extra: BucketName."""
+
+    status = 404
+    message = "The CORS Configuration does not exist."
+    ec = "0034-00000001"
 
 
 # --- Method, precondition, conflict, range --------------------------------------------------------------------------

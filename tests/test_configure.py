@@ -1,5 +1,6 @@
 """Flags over environment over file over defaults, and one line for every mistake."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +63,19 @@ def test_file_holds_every_kind_of_value(write):
     assert config.server == Config().server
     assert config.callback.tls_verify is False
     assert config.storage.data_dir == Path.home() / "oss"
+
+
+def test_rules_in_the_comment_of_the_example_are_rules(write):
+    example = (Path(__file__).parent.parent / "config.example.yaml").read_text()
+    rules = re.search(r"^#     - (\{allowed_origins.*?\})$", example, re.MULTILINE | re.DOTALL)
+    assert rules is not None
+    file = write(f"buckets: [{{name: photos, cors: [{rules[1].replace('#', '')}]}}]")
+    (bucket,) = load(file, {}, {}).new_buckets(datetime(2024, 6, 1, tzinfo=UTC))
+    assert bucket.cors is not None
+    (rule,) = bucket.cors.rules
+    assert rule.allowed_origins == ("http://localhost:*",)
+    assert rule.allowed_methods == ("GET", "PUT", "POST")
+    assert rule.max_age_seconds == 600
 
 
 def test_environment_is_text_read_by_the_type_of_the_setting():
@@ -133,6 +147,25 @@ def test_variables_that_kubernetes_sets_for_a_service_of_this_name_are_not_ours(
             "buckets[0].acl: expected one of default, private, public-read, public-read-write, got 'open'",
             id="unknown ACL",
         ),
+        pytest.param(
+            "buckets: [{name: aaa, cors: [{allowed_origins: ['*'], allowed_methods: [PATCH]}]}]",
+            "buckets[0].cors[0].allowed_methods[0]: expected one of GET, PUT, DELETE, POST, HEAD, got 'PATCH'",
+            id="method of a CORS rule",
+        ),
+        pytest.param(
+            "buckets: [{name: aaa, cors: [{allowed_methods: [PUT]}]}]",
+            "buckets[0].cors[0]: object missing required field allowed_origins",
+            id="CORS rule without an origin",
+        ),
+        pytest.param(
+            "buckets: [{name: aaa, cors: [{allowed_origins: ['*.*'], allowed_methods: [PUT]}]}]",
+            "buckets[0].cors[0].allowed_origins[0]: expected text without blanks and with at most one *",
+            id="two wildcards",
+        ),
+        pytest.param(
+            "buckets: [{name: aaa, cors: none}]", "buckets[0].cors: expected one of allow-all, got 'none'", id="cors"
+        ),
+        pytest.param("cors: {default: all}", "cors.default: expected one of none, allow-all, got 'all'", id="default"),
         pytest.param("buckets: [{name: aaa, acl: default}]", "buckets[0].acl: expected private", id="ACL of objects"),
         pytest.param("auth: {keys: []}", "auth.keys: expected list of length >= 1", id="no keys"),
         pytest.param(

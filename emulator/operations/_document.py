@@ -15,17 +15,19 @@ MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
 DEFAULT_REGION = "cn-hangzhou"  # where `auth.region` takes signatures of any
 
 
-async def read_document(request: OssRequest, root: str, *, ec: str | None = None) -> Element | None:
+async def read_document(
+    request: OssRequest, root: str, *, ec: str | None = None, limit: int = MAX_DOCUMENT_BYTES
+) -> Element | None:
     """The document in the request's body, its root called `root`; `None` if the body is empty.
 
     Raises:
         InvalidDigest: the body does not fit its Content-MD5.
-        MalformedXML: it is no such document, or longer than 2 MiB; `ec` goes with the error.
+        MalformedXML: it is no such document, or longer than `limit` bytes; `ec` goes with the error.
     """
     try:
-        body = await request.body.read(MAX_DOCUMENT_BYTES)
+        body = await request.body.read(limit)
     except EntityTooLarge as error:
-        raise MalformedXML(ec=ec, hint=f"A document may have {MAX_DOCUMENT_BYTES} bytes.") from error
+        raise MalformedXML(ec=ec, hint=f"A document may have {limit} bytes.") from error
     check_content_md5(request.headers, hashlib.md5(body, usedforsecurity=False).digest())
     return parse_document(body, root, ec=ec) if body else None
 

@@ -163,7 +163,7 @@ class Table:
                 break
         else:
             raise self._method_not_allowed(request, resource)
-        if request.parameters:
+        if request.parameters and request.method != "OPTIONS":  # its query is that of the request it asks about
             self._check_claims(row, request, resource)
         if row.function is None:
             raise OperationNotImplemented(

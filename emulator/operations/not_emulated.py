@@ -17,7 +17,6 @@ known(
     DeleteObjectTagging                  DELETE /{bucket}/{key}?tagging
     RestoreObject                        POST /{bucket}/{key}?restore
     CleanRestoredObject                  POST /{bucket}/{key}?cleanRestoredObject
-    OptionObject                         OPTIONS /{bucket}/{key}
     ProcessImage                         GET /{bucket}/{key}?x-oss-process
     ProcessObject                        POST /{bucket}/{key}?x-oss-process
     AsyncProcessObject                   POST /{bucket}/{key}?x-oss-async-process
@@ -37,13 +36,9 @@ known(
 known(
     """
     PostObject                           POST /{bucket}
-    OptionObject                         OPTIONS /{bucket}
     ListObjectVersions                   GET /{bucket}?versions
     PutBucketVersioning                  PUT /{bucket}?versioning
     GetBucketVersioning                  GET /{bucket}?versioning
-    PutBucketCors                        PUT /{bucket}?cors
-    GetBucketCors                        GET /{bucket}?cors
-    DeleteBucketCors                     DELETE /{bucket}?cors
     PutBucketLifecycle                   PUT /{bucket}?lifecycle
     GetBucketLifecycle                   GET /{bucket}?lifecycle
     DeleteBucketLifecycle                DELETE /{bucket}?lifecycle

@@ -180,6 +180,10 @@ class Store:
         except KeyError:
             raise NoSuchBucket(BucketName=name) from None
 
+    def find_bucket(self, name: str) -> Bucket | None:
+        """The bucket `name`, if there is one."""
+        return self._buckets.get(name)
+
     def buckets(self, *, prefix: str = "", after: str = "", limit: int = 100) -> tuple[list[Bucket], bool]:
         """At most `limit` buckets by name, after `after` (exclusive), and whether there are more."""
         names = sorted(name for name in self._buckets if name.startswith(prefix) and name > after)

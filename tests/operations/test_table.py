@@ -78,6 +78,11 @@ def test_a_name_has_one_row_unless_it_is_about_two_resources():
         ("DELETE /b/k?uploadId=u", "AbortMultipartUpload"),
         ("GET /b/k?uploadId=u&max-parts=1", "ListParts"),
         ("GET /b?uploads&prefix=a", "ListMultipartUploads"),
+        ("GET /b?cors", "GetBucketCors"),
+        ("OPTIONS /b", "OptionObject"),
+        ("OPTIONS /b/k", "OptionObject"),
+        ("OPTIONS /b/k?partNumber=1&uploadId=u", "OptionObject"),
+        ("OPTIONS /b?lifecycle", "OptionObject"),
     ],
 )
 def test_the_operation_of_a_request(line: str, name: str):
@@ -105,8 +110,6 @@ def test_the_row_with_the_most_demands_wins(line: str, headers: list[str], name:
         pytest.param("GET /b?inventory&inventoryId=i", [], "GetBucketInventory", id="one of a list"),
         pytest.param("GET /b?lifecycle=", [], "GetBucketLifecycle", id="with an equals sign"),
         pytest.param("POST /b", [], "PostObject", id="form upload"),
-        pytest.param("OPTIONS /b/k", [], "OptionObject", id="preflight of an object"),
-        pytest.param("OPTIONS /b", [], "OptionObject", id="preflight of a bucket"),
         pytest.param("GET /b/k?x-oss-process=image%2Finfo", [], "ProcessImage", id="processing"),
     ],
 )

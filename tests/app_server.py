@@ -55,7 +55,8 @@ class AppServer:
     """Listens on a free port of 127.0.0.1 in a thread of its own; answers `{"Status":"OK"}` unless told otherwise.
 
     With `choose_context`, over TLS: it is called with the server name that the client sent (or `None`) and gives the
-    context to go on with; the names are kept in `server_names`.
+    context to go on with; the names are kept in `server_names`. With `pages` (content type and bytes by path) it serves
+    a browser, too: a GET is no callback then.
     """
 
     def __init__(self, choose_context: Callable[[str | None], ssl.SSLContext] | None = None) -> None:
@@ -63,6 +64,7 @@ class AppServer:
         self.server_names: list[str | None] = []
         self.status = 200
         self.answer = b'{"Status":"OK"}'
+        self.pages: dict[str, tuple[str, bytes]] = {}
         self.port = 0
         self._choose_context = choose_context
         self._started = threading.Event()
@@ -103,6 +105,9 @@ class AppServer:
         return context
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "GET" and self.pages:
+            content_type, page = self.pages.get(request.path, ("text/plain", None))
+            return web.Response(status=404 if page is None else 200, body=page, content_type=content_type)
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = request.raw_path

@@ -1,0 +1,40 @@
+// What the page of an application does: it asks its own server for leave (a signed URL, a policy, a temporary key) and
+// sends the file to OSS by itself.
+
+async function leave(name) {
+  return (await fetch(`/leave/${name}`)).json();
+}
+
+// What a script gets to see of an answer, or of there being none.
+async function seen(answering) {
+  try {
+    const answer = await answering;
+    return { status: answer.status, etag: answer.headers.get("ETag"), text: await answer.text() };
+  } catch (error) {
+    return { failure: error.message };
+  }
+}
+
+async function putPresigned(file) {
+  const { url, headers } = await leave("presigned");
+  return seen(fetch(url, { method: "PUT", headers, body: file }));
+}
+
+function xhr(method, url, body, headers = {}) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    const progress = [];
+    request.upload.addEventListener("progress", (event) => progress.push(event.loaded));
+    request.addEventListener("load", () =>
+      resolve({ status: request.status, etag: request.getResponseHeader("ETag"), text: request.responseText, progress }),
+    );
+    request.addEventListener("error", () => resolve({ failure: "error", status: request.status }));
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(body);
+  });
+}
+
+async function client() {
+  return new OSS(await leave("client"));
+}

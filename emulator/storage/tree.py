@@ -91,11 +91,11 @@ class Tree:
 
     def prune(self, bucket: str, key: str) -> None:
         """Remove the folders above a key that is gone, up to the first that holds something."""
-        parts = key.encode().split(b"/")[:-1]
         with contextlib.suppress(OSError):
-            while parts:
-                name = parts.pop()
-                os.rmdir(name, dir_fd=self._folder(b"/".join([bucket.encode(), *parts])))
+            top, *folders = _segments(bucket, key)[:-1]
+            while folders:
+                name = folders.pop()
+                os.rmdir(name, dir_fd=self._folder(b"/".join([top, *folders])))
 
     def make_bucket(self, bucket: str) -> None:
         """Make the folder in which people find, and drop, the bucket's files."""
@@ -178,15 +178,8 @@ class Tree:
         Raises:
             OSError: there is no such folder, or there cannot be one.
         """
-        try:
-            path = f"{bucket}/{key}".encode()
-        except UnicodeEncodeError as error:
-            raise FileNotFoundError(errno.ENOENT, "No file name says this key") from error
-        for segment in path.split(b"/"):
-            if segment in (b"", b".", b"..") or b"\0" in segment or len(segment) > MAX_SEGMENT_BYTES:
-                raise FileNotFoundError(errno.ENOENT, "No file name says this key")
-        folder, _, name = path.rpartition(b"/")
-        return self._folder(folder, make=make), name
+        *folders, name = _segments(bucket, key)
+        return self._folder(b"/".join(folders), make=make), name
 
     def _folder(self, path: bytes, *, make: bool = False) -> int:
         """The folder `path` below the root, opened segment by segment."""
@@ -206,3 +199,19 @@ class Tree:
                 os.close(parent)
         self._folders[path] = fd
         return fd
+
+
+def _segments(bucket: str, key: str) -> list[bytes]:
+    """The names of the folders down to a key's file, from the bucket's on, and of the file.
+
+    Raises:
+        FileNotFoundError: no file name says this key; nothing outside the bucket's folder is ever named.
+    """
+    try:
+        segments = f"{bucket}/{key}".encode().split(b"/")
+    except UnicodeEncodeError as error:
+        raise FileNotFoundError(errno.ENOENT, "No file name says this key") from error
+    for segment in segments:
+        if segment in (b"", b".", b"..") or b"\0" in segment or len(segment) > MAX_SEGMENT_BYTES:
+            raise FileNotFoundError(errno.ENOENT, "No file name says this key")
+    return segments

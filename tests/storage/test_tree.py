@@ -88,6 +88,24 @@ def test_a_key_that_no_file_name_says_is_not_in_the_tree(tree: Tree, tmp_path: P
     assert tree.is_shown
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("../../outside/key", id="parents first"),
+        pytest.param("folder/../../../outside/key", id="parents in the middle"),
+        pytest.param("/outside/key", id="leading slash"),
+        pytest.param("nul\0/key", id="NUL in a folder"),
+        pytest.param("\udcff/key", id="not UTF-8"),
+    ],
+)
+def test_tidying_up_after_a_key_touches_nothing_outside_its_bucket(tree: Tree, tmp_path: Path, key: str) -> None:
+    for folder in ("outside", "data/outside", "data/buckets/bucket/folder"):
+        (tmp_path / folder).mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    tree.prune("bucket", key)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_link_replaces_whatever_file_stands_there(tree: Tree, bucket: Path, blob: str) -> None:
     (bucket / "key").write_bytes(b"dropped")
     tree.link("bucket", "key", blob)

@@ -6,6 +6,7 @@ character, NUL too, at which SQLite's own string functions stop: prefixes are co
 An `Index` is a connection with its verbs and belongs to one thread at a time. One writes; the others read beside it.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,14 @@ from emulator.storage.listing import Position, start_after, walk
 from emulator.storage.schema import migrate
 from emulator.storage.upload_index import UploadIndex
 
+_log = logging.getLogger(__name__)
+
 Durability = Literal["process", "power", "none"]
+
+# How long a statement waits for another program that has the index open, and a checkpoint for readers of an old state:
+# adopting and sweeping read for seconds, and whoever wants to change something must not wait for them.
+PATIENCE_SECONDS = 30
+CHECKPOINT_PATIENCE_MILLISECONDS = 25
 
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL", "none": "OFF"}
 
@@ -88,7 +96,9 @@ class Index:
     """One connection to `index.sqlite`. `uploads` are its verbs for multipart uploads."""
 
     def __init__(self, path: Path, durability: Durability) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self._connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_SECONDS
+        )
         self.uploads = UploadIndex(self._connection)
         self._totals: dict[tuple[str, str], tuple[int, int, int]] = {}  # of the open transaction; the last is a time
         execute = self._connection.execute
@@ -122,8 +132,19 @@ class Index:
         self._connection.execute("UPDATE run SET is_settled = 1")
 
     def checkpoint(self, mode: Literal["PASSIVE", "RESTART", "TRUNCATE"]) -> int:
-        """Bring the log's pages into the database; how many frames the log has."""
-        _, frames, _ = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        """Bring the log's pages into the database as far as readers let it; how many frames the log has.
+
+        A failure, as on a full disk, is a warning: the log goes on growing, and the next checkpoint may do.
+        """
+        execute = self._connection.execute
+        execute(f"PRAGMA busy_timeout = {CHECKPOINT_PATIENCE_MILLISECONDS}")
+        try:
+            _, frames, _ = execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        except sqlite3.Error as error:
+            _log.warning("a checkpoint of the index failed: %s", error)
+            return 0
+        finally:
+            execute(f"PRAGMA busy_timeout = {PATIENCE_SECONDS * 1000}")
         return int(frames)
 
     # --- Reading ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from emulator.errors import NoSuchBucket, OssError
@@ -138,7 +139,8 @@ class Writer:
             self._commit(jobs)
             self._checkpointer.wake()
             if self._checkpointer.frames > MAX_LOG_FRAMES:
-                self._checkpointer.frames = self._index.checkpoint("RESTART")
+                self._index.checkpoint("RESTART")
+                self._checkpointer.frames = 0  # if a reader stood in the way, again when the checkpointer has looked
 
     def _collect(self) -> list[Job[object]]:
         """What waits, at least one job; nothing when the writer is to stop."""
@@ -172,13 +174,10 @@ class Writer:
         for job in jobs:
             if job.error is not None:
                 job.error = _told(job.error)
-                job.abandon()
+                _tidy(job.abandon)
         self._loop.call_soon_threadsafe(_settle, jobs)
         for blob in unneeded:
-            try:
-                self._blobs.remove(blob)
-            except OSError as error:
-                _log.warning("the blob %s, which nobody needs any more, cannot be removed: %s", blob, error)
+            _tidy(partial(self._blobs.remove, blob))
 
     def _write(self, jobs: list[Job[object]]) -> list[str]:
         """Commit `jobs` and show them in the tree; the blobs that are no longer needed."""
@@ -199,7 +198,7 @@ class Writer:
             return []
         for job in jobs:
             if job.error is None:
-                self._finish(job)
+                _tidy(job.finish)
         for (bucket, key), blob in batch.shown.items():
             if blob is None:
                 self._tree.prune(bucket, key)
@@ -207,12 +206,6 @@ class Writer:
                 self._tree.link(bucket, key, self._blobs.path(blob))
         self._tree.release()
         return batch.unneeded
-
-    def _finish(self, job: Job[object]) -> None:
-        try:
-            job.finish()
-        except OSError as error:
-            _log.warning("what a change leaves to be tidied could not be: %s", error)
 
     def _show_again(self, batch: Batch) -> None:
         """Put back the links of objects that stay as they were."""
@@ -252,11 +245,16 @@ class Checkpointer:
         self._is_dirty.wait()
         while not self._is_stopping.wait(CHECKPOINT_SECONDS):
             self._is_dirty.clear()
-            try:
-                self.frames = self._index.checkpoint("PASSIVE")
-            except sqlite3.Error as error:
-                _log.warning("a checkpoint of the index failed: %s", error)
+            self.frames = self._index.checkpoint("PASSIVE")
             self._is_dirty.wait()
+
+
+def _tidy(step: Callable[[], None]) -> None:
+    """Take a step on which nothing depends: the thread goes on, whatever the disk says."""
+    try:
+        step()
+    except OSError as error:
+        _log.warning("what a change leaves to be tidied could not be: %s", error)
 
 
 def _settle(jobs: list[Job[object]]) -> None:

@@ -1,4 +1,6 @@
 import random
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -141,6 +143,54 @@ def test_buckets_come_by_name_and_go_with_their_totals(index: Index) -> None:
         index.remove_bucket("a")
     assert index.buckets() == [Bucket("b", TIME, redundancy="ZRS")]
     assert index.stat("a").last_modified is None
+
+
+def test_a_bucket_deleted_with_its_last_object_leaves_no_totals_to_the_next_of_its_name(index: Index) -> None:
+    fill(index, "key", bucket="a")
+    with index.transaction():
+        index.put_bucket(Bucket("a", TIME))
+        index.remove("a", "key", TIME)
+        index.remove_bucket("a")
+        index.put(record("kept", bucket="b"))
+    with index.transaction():
+        index.put_bucket(Bucket("a", TIME))
+    assert index.stat("a").last_modified is None
+    assert index.stat("b").counts == {StorageClass.STANDARD: 1}
+
+
+def test_a_cleared_index_is_as_a_new_one(index: Index) -> None:
+    with index.transaction():
+        index.put_bucket(Bucket("bucket", TIME))
+        index.put(record("key"))
+    with index.transaction():
+        index.clear()
+    assert index.buckets() == []
+    assert index.find("bucket", "key") is None
+    assert index.stat("bucket").last_modified is None
+
+
+def test_a_checkpoint_does_not_wait_long_for_a_reader(index: Index, tmp_path: Path) -> None:
+    fill(index, *map(str, range(100)))
+    reader = Index(tmp_path / "index.sqlite", "none")
+    with closing(reader):
+        reading = reader.blobs_by_key("bucket")
+        next(reading)
+        fill(index, "later")
+        started = time.monotonic()
+        assert index.checkpoint("RESTART") > 0
+        assert time.monotonic() - started < 5  # a change waits for it; a statement would wait for 30 s
+        assert sum(1 for _ in reading) == 99
+
+
+def test_a_checkpoint_that_fails_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    index = Index(tmp_path / "other.sqlite", "none")
+    with closing(index):
+        index.prepare()
+        index._connection.execute("BEGIN IMMEDIATE")
+        assert index.checkpoint("PASSIVE") == 0  # SQLite refuses it within a transaction
+    assert "a checkpoint of the index failed" in caplog.text
 
 
 def test_an_index_of_a_newer_emulator_is_refused(tmp_path: Path, index: Index) -> None:

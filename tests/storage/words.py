@@ -1,9 +1,10 @@
 """What storage tests say again and again, in a word."""
 
+import asyncio
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
     """A body that comes in these parts."""
     for part in parts:
         yield part
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread or process does and nobody announces, at most 10 s."""
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - nobody sets an event
+            await asyncio.sleep(0.002)
 
 
 def files_below(folder: Path) -> list[Path]:

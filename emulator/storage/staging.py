@@ -43,12 +43,11 @@ class StagedBytes:
         Raises:
             OSError: the disk is full, or broken.
         """
-        blob = self._blobs.new_id()
+        self.blob = self._blobs.new_id()
         if self._path:
-            self.mtime_ns = self._blobs.move_in(blob, self._path)
+            self.mtime_ns = self._blobs.move_in(self.blob, self._path)
         else:
-            self.mtime_ns = self._blobs.write(blob, self._data)
-        self.blob = blob
+            self.mtime_ns = self._blobs.write(self.blob, self._data)
 
     def append_to(self, blob: str, size: int) -> None:
         """Write them behind the first `size` bytes of the blob `blob`. They stay staged.
@@ -74,7 +73,7 @@ class StagedBytes:
         """Leave nothing behind."""
         if self.blob:
             self._blobs.remove(self.blob)
-        elif self._path:
+        if self._path:
             remove_file(self._path)
 
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -84,6 +85,20 @@ async def test_a_body_that_breaks_off_leaves_nothing(blobs: Blobs, tmp_path: Pat
         await receive(broken(), blobs, limit=1 << 30)
     assert files_below(tmp_path) == []
     assert not any("oss-" in thread.name for thread in threading.enumerate())
+
+
+async def test_a_move_that_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    safe = Blobs(tmp_path, run=1, fsync=True)
+    staged = await receive(LONG, safe, limit=1 << 30)
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        staged.become_blob()
+    staged.discard()
+    assert files_below(tmp_path) == []
 
 
 async def test_a_full_disk_is_insufficient_storage_and_leaves_nothing(

@@ -7,6 +7,7 @@ visible as soon as its row is committed.
 import asyncio
 import logging
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -384,7 +385,11 @@ class Store:
     ) -> ObjectRecord:
         """`Staged.commit`. `check` and `also` go into the same transaction: one may refuse it, one adds to it."""
         if forbid_overwrite:
-            await self._adoption.adopt(self.bucket(bucket), key)  # a dropped file takes its key, too
+            try:
+                await self.look(bucket, key)  # a dropped file takes its key, too
+            except BaseException:
+                content.discard()
+                raise
         last_modified = self._clock.now_in_milliseconds()
         digests = content.digests
 
@@ -529,5 +534,5 @@ class Store:
                             return
                         self._blobs.remove(blob)
                 self._is_settled = True
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             _log.warning("what an earlier run has left behind could not be swept: %s", error)

@@ -9,6 +9,7 @@ import logging
 import mimetypes
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from emulator.clock import Clock
 from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType
@@ -69,12 +70,11 @@ class Adoption:
             shown = self._tree.look(bucket.name, key)
             self._tree.release()
             if shown and not (blob and os.path.samestat(shown, blob)):
-                try:
+                with _left_alone(bucket.name, key):
                     return await self._take(bucket, key, record)
-                except OSError as error:
-                    _log.warning("%s/%s lies in the tree but cannot become an object: %s", bucket.name, key, error)
         if record and blob and not _fits(blob, record.size, record.blob_mtime_ns, record.type):
-            return await self._measure_again(record)
+            with _left_alone(bucket.name, key):
+                return await self._measure_again(record)
         return record
 
     async def adopt_all(self, buckets: list[Bucket], index: Index) -> int:
@@ -179,7 +179,8 @@ def restore_links(bucket: str, tree: Tree, index: Index, blobs: Blobs) -> None:
     """Put back the links that a kill has left out. Before the writer runs."""
     missing = [row for _, file, row in _side_by_side(bucket, tree, index) if row and not file]
     for row in missing:
-        tree.link(bucket, row.key, blobs.path(row.blob))
+        if not tree.look(bucket, row.key):  # a walk passes by what programs leave behind, and it may be a newer version
+            tree.link(bucket, row.key, blobs.path(row.blob))
         tree.release()
 
 
@@ -211,6 +212,17 @@ def _fits(file: os.stat_result, size: int, mtime_ns: int, type: ObjectType) -> b
     if type is ObjectType.APPENDABLE:
         return file.st_size >= size
     return file.st_size == size and file.st_mtime_ns == mtime_ns
+
+
+@contextmanager
+def _left_alone(bucket: str, key: str) -> Iterator[None]:
+    """Leave a file alone that the system does not let us have, with a warning unless it has gone again."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _log.warning("the file of %s/%s cannot be what the object is: %s", bucket, key, error)
 
 
 def _guess_attributes(bucket: Bucket, key: str) -> ObjectAttributes:

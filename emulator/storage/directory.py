@@ -1,6 +1,7 @@
 """The data directory: made, locked, and brought into agreement with itself before the first question is asked."""
 
 import fcntl
+import logging
 import os
 import sqlite3
 from contextlib import ExitStack
@@ -11,6 +12,8 @@ from emulator.storage.blobs import Blobs
 from emulator.storage.index import Durability, Index
 from emulator.storage.schema import SchemaTooNew
 from emulator.storage.tree import Tree
+
+_log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
@@ -63,8 +66,12 @@ class DataDirectory:
 
     def close(self, *, is_settled: bool) -> None:
         """Give the directory back. `is_settled` says that the next start need not look for what is left over."""
-        if is_settled:
-            self.index.end_run()
-        self.index.checkpoint("TRUNCATE")
-        self.index.close()
-        os.close(self._lock)
+        try:
+            if is_settled:
+                self.index.end_run()
+            self.index.checkpoint("TRUNCATE")
+        except sqlite3.Error as error:
+            _log.warning("the index cannot note that it is settled (%s): the next start will look after it", error)
+        finally:
+            self.index.close()
+            os.close(self._lock)

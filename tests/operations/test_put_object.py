@@ -6,6 +6,7 @@ import pytest
 
 from tests.app_server import AppServer, encoded
 from tests.client import OssClient, Response
+from tests.storage.words import files_below, fill_disk
 
 HELLO_ETAG = '"5D41402ABC4B2A76B9719D911017C592"'
 HELLO_MD5 = "XUFAKrxLKna5cZ2REBfFkg=="
@@ -121,6 +122,45 @@ async def test_longest_key_is_taken(oss: OssClient) -> None:
     key = "%E6%B5%8B" * 341
     assert (await oss.put(key, b"hello")).status == 200
     assert (await oss.get(key)).body == b"hello"
+
+
+# --- A full disk ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "fate"),
+    [
+        pytest.param(100, "keep-alive", id="in memory"),
+        pytest.param(500_000, "keep-alive", id="in pieces"),
+        pytest.param(20_000_000, "close", id="too long to be read to its end"),
+    ],
+)
+async def test_full_disk_is_told_and_the_old_object_stays(
+    size: int, fate: str, oss: OssClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await oss.put("a", b"old", x_oss_meta_owner="me")
+    before = files_below(oss.emulator.data_dir)
+    async with await oss.connect() as connection:
+        with monkeypatch.context() as patched:
+            fill_disk(patched, after_bytes=min(size - 1, 300_000))
+            await connection.send(b"PUT /examplebucket/a HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+            await connection.send(bytes(size))
+            response = await connection.receive()
+        assert (response.status, response.code) == (500, "InsufficientStorage")
+        assert response.message == "The disk that holds the data directory is full."
+        assert "No space left on device. Nothing was stored" in response.headers["x-emulator-hint"]
+        assert response.headers["connection"] == fate
+        if fate == "keep-alive":
+            await connection.send(b"GET /examplebucket/a HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await connection.receive()).body == b"old"
+        else:
+            assert await connection.reader.read() == b""
+    assert files_below(oss.emulator.data_dir) == before
+    assert (oss.emulator.data_dir / "buckets/examplebucket/a").read_bytes() == b"old"
+    response = await oss.get("a")
+    assert (response.body, response.headers["x-oss-meta-owner"]) == (b"old", "me")
+    assert "Traceback" not in caplog.text
+    assert (await oss.put("a", bytes(size))).status == 200  # there is room again
 
 
 # --- The callback ---------------------------------------------------------------------------------------------------

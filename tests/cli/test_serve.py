@@ -2,47 +2,19 @@
 
 import base64
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import oss2
 import pytest
 
-TIMEOUT_SECONDS = 30
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "emulator", "serve", *arguments]
-
-
-@contextmanager
-def serving(cwd: Path, *arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running emulator and its endpoint; it is killed if the test has not ended it."""
-    with subprocess.Popen(
-        command("--port", "0", *arguments),
-        cwd=cwd,
-        env=os.environ | environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            name, ready, endpoint = process.stdout.readline().split(" ")
-            assert (name, ready) == ("oss-emulator", "ready")
-            yield process, endpoint.rstrip("\n")
-        finally:
-            process.kill()
+from tests.serving import TIMEOUT_SECONDS, command, serving
 
 
 def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str, str]:

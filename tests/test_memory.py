@@ -1,0 +1,56 @@
+"""The size of an object costs no memory."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from emulator.storage.digest import crc64
+from tests.client import Connection
+from tests.serving import serving
+
+MEBIBYTE = 1 << 20
+PIECES = 1024
+
+
+def mebibytes(pid: int, name: str) -> float:
+    """A figure of memory of the process, as Linux tells it: `VmRSS` now, `VmHWM` at its highest."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(name)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it there")
+async def test_an_object_of_a_gibibyte_goes_in_and_out_in_a_few_mebibytes(tmp_path: Path) -> None:
+    piece = random.Random(0).randbytes(MEBIBYTE)
+    size = PIECES * MEBIBYTE
+    with serving(tmp_path, "--log-level", "error", OSS_EMULATOR_AUTH_MODE="off") as (process, endpoint):
+        assert mebibytes(process.pid, "VmRSS") < 65
+        async with asyncio.timeout(100), await Connection.open(endpoint) as connection:
+            await connection.send(
+                f"PUT /examplebucket/large HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+            )
+            sent = 0
+            for _ in range(PIECES):
+                await connection.send(piece)
+                sent = crc64(piece, sent)
+            response = await connection.receive()
+            assert (response.status, response.headers["x-oss-hash-crc64ecma"]) == (200, str(sent))
+
+            await connection.send(b"GET /examplebucket/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            response = await connection.receive("HEAD")  # the head alone; the body comes piece by piece
+            assert int(response.headers["content-length"]) == size
+            received = 0
+            while size:
+                some = await connection.reader.read(min(size, MEBIBYTE))
+                assert some
+                received = crc64(some, received)
+                size -= len(some)
+            assert received == sent
+            assert mebibytes(process.pid, "VmHWM") < 90
+
+            await connection.send(b"DELETE /examplebucket/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await connection.receive()).status == 204

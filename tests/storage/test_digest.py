@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from emulator.storage.digest import crc64, digests, digests_of_file
+from emulator.model import Part
+from emulator.storage.digest import combine_crc64, crc64, digests, digests_of_file, of_parts
 
 HELLO = (5, "5D41402ABC4B2A76B9719D911017C592", 11177612005948864433)
 
@@ -40,3 +42,34 @@ def test_digests_of_a_file_of_many_pieces_are_of_all_of_it(tmp_path: Path) -> No
     path.write_bytes(data)
     with path.open("rb") as file:
         assert digests_of_file(file.fileno()) == digests(data)
+
+
+# --- Of parts -------------------------------------------------------------------------------------------------------
+
+
+def parts(*bodies: bytes) -> list[Part]:
+    found = []
+    for number, body in enumerate(bodies, 1):
+        size, md5, crc, _ = digests(body)
+        assert md5 is not None
+        found.append(Part(number, "00-1-0", size, md5, crc, datetime(2024, 2, 29, tzinfo=UTC)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("bodies", "etag", "crc"),
+    [
+        pytest.param(
+            [b"a" * 102_400, b"bye"], "8597C2053A954A8092AF72D758BD72AE-2", 12709646343267744422, id="two parts"
+        ),
+        pytest.param([b"bye"], "8EB364C80FA53218319DF576BA99A9F9-1", 3444431014550163756, id="one part"),
+    ],
+)
+def test_etag_of_parts_is_that_of_their_etags_as_text(bodies: list[bytes], etag: str, crc: int) -> None:
+    assert of_parts(parts(*bodies)) == (len(b"".join(bodies)), None, crc, etag)
+
+
+def test_crc_of_parts_is_that_of_the_whole_whatever_their_sizes() -> None:
+    bodies = [b"", b"a", b"b" * 1_000_003, b"", b"c" * 65_536, b"\0" * 17]
+    assert of_parts(parts(*bodies)).crc64 == crc64(b"".join(bodies))
+    assert combine_crc64(crc64(b"hello"), crc64(b""), 0) == crc64(b"hello")

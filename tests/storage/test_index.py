@@ -8,8 +8,6 @@ import pytest
 
 from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType, StorageClass
 from emulator.storage.index import Index, ListedObject
-from emulator.storage.listing import successor
-from emulator.storage.schema import SchemaTooNew
 
 TIME = datetime(2024, 2, 29, 12, 30, 15, 123000, UTC)
 
@@ -193,12 +191,6 @@ def test_a_checkpoint_that_fails_is_a_warning(
     assert "a checkpoint of the index failed" in caplog.text
 
 
-def test_an_index_of_a_newer_emulator_is_refused(tmp_path: Path, index: Index) -> None:
-    index._connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(SchemaTooNew, match="99"):
-        index.prepare()
-
-
 def test_runs_are_numbered_and_settled_only_when_told(index: Index) -> None:
     assert index.begin_run() == (1, True)
     assert index.begin_run() == (2, False)
@@ -317,18 +309,3 @@ def test_a_page_of_groups_reads_no_more_than_a_row_a_group(index: Index) -> None
     assert page(index, delimiter="/")[0] == [f"{group}/" for group in "abcdefgh"]
     index._connection.set_progress_handler(None, 1)
     assert len(steps) < 500  # SQLite's instructions; 4,000 rows would take some 40,000
-
-
-@pytest.mark.parametrize(
-    ("prefix", "expected"),
-    [
-        pytest.param("a", "b", id="letter"),
-        pytest.param("a/", "a0", id="slash"),
-        pytest.param("\ud7ff", "\ue000", id="surrogates are skipped"),
-        pytest.param("a\U0010ffff", "b", id="the last character goes"),
-        pytest.param("\U0010ffff\U0010ffff", None, id="nothing sorts after"),
-        pytest.param("", None, id="empty"),
-    ],
-)
-def test_successor_is_the_first_string_behind_all_that_begin_so(prefix: str, expected: str | None) -> None:
-    assert successor(prefix) == expected

@@ -52,13 +52,17 @@ class Appendables:
         writer: Writer,
         clock: Clock,
         look: Callable[[str, str], Awaitable[ObjectRecord | None]],
+        look_again: Callable[[str, str], Awaitable[ObjectRecord | None]],
         acknowledge: Callable[[str, str], None],
     ) -> None:
-        """`look` finds an object; `acknowledge` is called with the bucket and key of a committed change."""
+        """`look` finds an object, `look_again` finds out what has become of its bytes; `acknowledge` is called with the
+        bucket and key of a committed change.
+        """
         self._blobs = blobs
         self._writer = writer
         self._clock = clock
         self._look = look
+        self._look_again = look_again
         self._acknowledge = acknowledge
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -73,18 +77,19 @@ class Appendables:
     ) -> ObjectRecord:
         lock = self._locks.setdefault((bucket, key), asyncio.Lock())
         async with lock:
-            try:
-                record = await self._look(bucket, key)
-                check_position(record, position)
-            except BaseException:
-                content.discard()
-                raise
-            if record is None:
-                return await self._begin(content, bucket, key, attributes)
-            try:
-                return await self._grow(content, record)
-            finally:
-                content.discard()
+            grown = None
+            while grown is None:
+                try:
+                    record = await self._look(bucket, key)
+                    check_position(record, position)
+                    grown = await self._grow(content, record) if record else None
+                except BaseException:
+                    content.discard()
+                    raise
+                if record is None:
+                    return await self._begin(content, bucket, key, attributes)
+            content.discard()
+            return grown
 
     async def _begin(self, content: StagedBytes, bucket: str, key: str, attributes: ObjectAttributes) -> ObjectRecord:
         """Make the object of which this is the beginning."""
@@ -124,8 +129,11 @@ class Appendables:
             )
         )
 
-    async def _grow(self, content: StagedBytes, record: ObjectRecord) -> ObjectRecord:
-        """Add to `record`. What is small is written where it is committed: no other thread need be waited for."""
+    async def _grow(self, content: StagedBytes, record: ObjectRecord) -> ObjectRecord | None:
+        """Add to `record`; `None` if it has been replaced or deleted meanwhile.
+
+        What is small is written where it is committed: no other thread need be waited for.
+        """
         added, _, crc64, _ = content.digests
         size = record.size + added
         crc64 = combine_crc64(record.crc64, crc64, added)
@@ -145,21 +153,26 @@ class Appendables:
             if content.is_in_memory:
                 write()
 
-        def apply(batch: Batch) -> ObjectRecord:
+        def apply(batch: Batch) -> ObjectRecord | None:
             batch.check_bucket(record.bucket)
             current = batch.index.find(record.bucket, record.key)
-            if current is None or current.blob != record.blob:  # replaced or deleted meanwhile
-                check_position(current, record.size)
-                raise PositionNotEqualToLength(headers={NEXT_POSITION: str(current.size if current else 0)})
+            if current is None or current.blob != record.blob:
+                return None
+            check_position(current, record.size)
             batch.index.put(grown)
             return grown
 
-        if not content.is_in_memory:
-            with telling_full_disk():
-                await asyncio.to_thread(write)
-        return await self._writer.do(
-            Job(apply, prepare=prepare, acknowledge=lambda: self._acknowledge(record.bucket, record.key))
-        )
+        try:
+            if not content.is_in_memory:
+                with telling_full_disk():
+                    await asyncio.to_thread(write)
+            return await self._writer.do(
+                Job(apply, prepare=prepare, acknowledge=lambda: self._acknowledge(record.bucket, record.key))
+            )
+        except FileNotFoundError:
+            if await self._look_again(record.bucket, record.key) == record:
+                raise  # somebody has taken files out of `blobs/`
+            return None
 
 
 def _etag(key: str, size: int, crc64: int, last_modified: datetime) -> str:

@@ -12,7 +12,7 @@ import io
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emulator.errors import InsufficientStorage
@@ -139,6 +139,8 @@ class Blobs:
     def stage_joined(self, blobs: Sequence[str]) -> str:
         """A finished file in `staging/` that holds the bytes of `blobs` one after the other; its path.
 
+        A single blob only gets a second name, where the file system gives one.
+
         Raises:
             FileNotFoundError: one of them is not there any more.
         """
@@ -151,7 +153,10 @@ class Blobs:
                     copy_bytes(part.fileno(), 0, target, size, count)
                     size += count
 
-        return self.stage_link(blobs[0]) if len(blobs) == 1 else self._stage(fill)
+        if len(blobs) == 1:
+            with suppress(OSError):
+                return self.stage_link(blobs[0])
+        return self._stage(fill)
 
     def _stage(self, fill: Callable[[int], None]) -> str:
         writer = self.stage()
@@ -172,12 +177,12 @@ class Blobs:
         """Cut the blob `blob` off at `size`, where its object ends, and let `fill` write behind that to the open file.
 
         Raises:
-            FileNotFoundError: it is not there any more.
+            FileNotFoundError: it is not there any more, or some of its bytes are not.
         """
         fd = os.open(self.path(blob), os.O_WRONLY | os.O_CLOEXEC)
         try:
             if os.fstat(fd).st_size < size:
-                raise OSError(errno.EIO, "The blob is shorter than its object", blob)
+                raise FileNotFoundError(errno.ENOENT, "The blob is shorter than its object", blob)
             os.ftruncate(fd, size)
             fill(fd)
             if self._fsync:

@@ -130,7 +130,7 @@ class Store:
         self._writer = Writer(directory.index, directory.blobs, directory.tree, directory.connect())
         self._adoption = Adoption(self._index, self._blobs, self._tree, self._writer, clock, self._forget)
         self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
-        self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self._forget)
+        self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self.look_again, self._forget)
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
         self._is_stopping = threading.Event()
         self._is_settled = directory.was_settled
@@ -291,6 +291,14 @@ class Store:
         """
         return self.find(bucket, key) or await self._adoption.adopt(self.bucket(bucket), key)
 
+    async def look_again(self, bucket: str, key: str) -> ObjectRecord | None:
+        """The object at `key` as it is now that files have been edited, replaced or taken away.
+
+        Raises:
+            NoSuchBucket: there is no such bucket.
+        """
+        return await self._adoption.adopt(self.bucket(bucket), key)
+
     def open_blob(self, record: ObjectRecord) -> Blob:
         """The bytes of `record`, to be closed by the caller. `record.size` says how many of them are the object.
 
@@ -323,7 +331,7 @@ class Store:
             if is_checked or not self._adoption.is_due(record, blob):
                 return record, blob
             blob.close()
-            await self._adoption.adopt(self.bucket(bucket), key)
+            await self.look_again(bucket, key)
             is_checked = True
 
     def list(self, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 100) -> Listing:

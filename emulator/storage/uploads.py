@@ -115,26 +115,13 @@ class Uploads:
 
         def check(batch: Batch) -> None:
             _check(batch, upload)
-            present = {part.number: part.md5 for part in batch.index.uploads.parts(upload.id)}
-            for part in parts:
-                if present.get(part.number) != part.md5:
-                    raise _replaced(upload, part)
+            _of_the_same_bytes(parts, batch.index.uploads.parts(upload.id), upload)
 
         def also(batch: Batch) -> None:
             batch.unneeded += batch.index.uploads.remove(upload)
 
-        try:
-            content = await asyncio.to_thread(joined, parts, self._blobs)
-        except FileNotFoundError:
-            if self.find(upload.bucket, upload.key, upload.id) is None:
-                raise _no_such_upload(upload) from None
-            current = {part.blob for part in self.parts(upload)}
-            missing = next((part for part in parts if part.blob not in current), None)
-            if missing is None:
-                raise  # somebody has taken files out of `blobs/`
-            raise _replaced(upload, missing) from None
         return await self._put(
-            content,
+            await self._join(upload, parts),
             upload.bucket,
             upload.key,
             attributes=attributes,
@@ -143,6 +130,19 @@ class Uploads:
             check=check,
             also=also,
         )
+
+    async def _join(self, upload: MultipartUpload, parts: Sequence[Part]) -> StagedBytes:
+        """The bytes of `parts`; one that was sent again meanwhile, because no answer was heard, has a new blob."""
+        while True:
+            try:
+                return await asyncio.to_thread(joined, parts, self._blobs)
+            except FileNotFoundError:
+                if self.find(upload.bucket, upload.key, upload.id) is None:
+                    raise _no_such_upload(upload) from None
+                current = _of_the_same_bytes(parts, self.parts(upload), upload)
+                if current == list(parts):
+                    raise  # somebody has taken files out of `blobs/`
+                parts = current
 
     async def abort(self, upload: MultipartUpload) -> None:
         """Forget `upload`, and free what its parts take.
@@ -166,6 +166,18 @@ def _check(batch: Batch, upload: MultipartUpload) -> None:
 
 def _no_such_upload(upload: MultipartUpload) -> NoSuchUpload:
     return NoSuchUpload(UploadId=upload.id, hint="It has been completed or aborted while this request was under way.")
+
+
+def _of_the_same_bytes(chosen: Sequence[Part], present: Sequence[Part], upload: MultipartUpload) -> list[Part]:
+    """Those of the parts that are present which have the numbers and bytes of `chosen`; `InvalidPart` if one lacks."""
+    by_number = {part.number: part for part in present}
+    found: list[Part] = []
+    for part in chosen:
+        current = by_number.get(part.number)
+        if current is None or current.md5 != part.md5:
+            raise _replaced(upload, part)
+        found.append(current)
+    return found
 
 
 def _replaced(upload: MultipartUpload, part: Part) -> InvalidPart:

@@ -11,6 +11,7 @@ import pytest
 
 from emulator.model import ObjectAttributes, ObjectRecord
 from emulator.storage.store import Store
+from emulator.storage.writer import Job, nothing
 
 PLAIN = ObjectAttributes(headers={"content-type": "text/plain"})
 
@@ -51,17 +52,30 @@ def shown(folder: Path, key: str) -> Path:
     return folder / "buckets" / "bucket" / key
 
 
+async def tidied(store: Store) -> None:
+    """Wait until the writer has removed what the changes that it has acknowledged leave behind."""
+    await store._writer.do(Job(nothing))
+
+
 def fill_disk(monkeypatch: pytest.MonkeyPatch, *, after_bytes: int) -> None:
     """Let the disk be full once so many bytes have been written."""
-    write = os.write
+    write, copy = os.write, os.copy_file_range
     left = after_bytes
 
-    def limited(fd: int, data: bytes) -> int:
+    def take(count: int) -> None:
         nonlocal left
+        if count > left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left -= count
+
+    def limited_write(fd: int, data: bytes) -> int:
         if stat.S_ISREG(os.fstat(fd).st_mode):
-            if len(data) > left:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            left -= len(data)
+            take(len(data))
         return write(fd, data)
 
-    monkeypatch.setattr(os, "write", limited)
+    def limited_copy(source: int, target: int, count: int, *offsets: int) -> int:
+        take(count)
+        return copy(source, target, count, *offsets)
+
+    monkeypatch.setattr(os, "write", limited_write)
+    monkeypatch.setattr(os, "copy_file_range", limited_copy)

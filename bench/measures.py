@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bench import fill, load
+from bench import fill, load, parts
 from bench.rounds import MIB, Bench, medians
 from bench.subjects import BUCKET, Receiver, Server, Subject, Unmeasured, find_program
 from bench.table import Reach, Row
@@ -154,6 +154,57 @@ def measure_large(bench: Bench) -> list[Row]:
     ]
 
 
+def measure_multipart(bench: Bench) -> list[Row]:
+    """One large object in 64 parts, 4 of them in flight, and the peak of the server's memory meanwhile."""
+    size = bench.size.large_bytes
+    file = bench.scratch / "large"
+    fill.write_random(file, size)
+
+    def probe(server: Server) -> tuple[float, float]:
+        server.forget_peak()
+        rate = size / parts.upload_in_parts(server, BUCKET, "parts", file) / 1e6
+        peak = server.resident_mib(peak=True)
+        with server.connect() as connection:
+            server.ask(connection, "DELETE", BUCKET, "parts")
+        return rate, peak
+
+    what = f"multipart {size // MIB:,} MiB, {parts.PARTS} parts, {parts.IN_FLIGHT} in flight"
+    results = bench.interleave(what, bench.size.large_rounds, bench.servers(), probe)
+    file.unlink()
+    rate, peak = (
+        medians({name: [found[column] for found in rounds] for name, rounds in results.items()}) for column in range(2)
+    )
+    return [
+        Row(what, "MB/s", "more", rate, reaches=[Reach(1.5, "rclone")]),
+        Row("", "peak MiB", "less", peak, reaches=[Reach(90)]),
+    ]
+
+
+def measure_append(bench: Bench) -> list[Row]:
+    """Appends of 100 bytes to one object: the last tenth beside the first; and reading it all back."""
+    count = bench.size.appends
+    edge = count // 10
+    own = [server for server in bench.servers() if server.subject.has_appends]
+
+    def probe(server: Server) -> tuple[float, float, float]:
+        took = parts.append_many(server, BUCKET, "log", count)
+        seconds = load.download(server, BUCKET, "log", count * len(parts.APPENDED))
+        with server.connect() as connection:
+            server.ask(connection, "DELETE", BUCKET, "log")
+        return statistics.median(took[:edge]), statistics.median(took[-edge:]), seconds * 1000
+
+    what = f"{count:,} appends of {len(parts.APPENDED)} bytes"
+    results = bench.interleave(what, bench.size.rounds, own, probe)
+    first, last, read = (
+        medians({name: [found[column] for found in rounds] for name, rounds in results.items()}) for column in range(3)
+    )
+    beside = {f"first {edge:,}": first["emulator"]} if "emulator" in first else {}
+    return [
+        Row(f"{what}, last {edge:,}", "p50 ms", "less", last, beside, [Reach(1 / 1.2, f"first {edge:,}")]),
+        Row("", "read back ms", "less", read),
+    ]
+
+
 @dataclass(frozen=True)
 class Page:
     """A page of a listing: the query that asks for it beside `list-type` and `max-keys`, and what must be in it."""
@@ -270,6 +321,8 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "get": measure_get,
     "head": measure_head,
     "large": measure_large,
+    "multipart": measure_multipart,
+    "append": measure_append,
     "list": measure_list,
     "callback": measure_callback,
 }

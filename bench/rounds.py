@@ -34,11 +34,12 @@ class Size:
     large_bytes: int
     listed_keys: int
     pages: int
+    appends: int
     limit_seconds: float
 
 
-FULL = Size(3, 3, 1000, 3, 1024 * MIB, 1_000_000, 25, 540)
-QUICK = Size(2, 1, 200, 1, 256 * MIB, 100_000, 15, 105)
+FULL = Size(3, 3, 1000, 3, 1024 * MIB, 1_000_000, 25, 10_000, 540)
+QUICK = Size(2, 1, 200, 1, 256 * MIB, 100_000, 15, 2_000, 105)
 
 
 @dataclass

@@ -45,6 +45,7 @@ class Subject:
     ready: re.Pattern[str]
     """Matches the line that it prints once it listens, the host and port as its first group."""
     has_callbacks = False
+    has_appends = False
 
     def find(self) -> str | None:
         """Give the path of the program; `None` when it is not installed."""
@@ -78,6 +79,7 @@ class Emulator(Subject):
     install = "make bench"
     ready = re.compile(r"oss-emulator ready https?://([^/\s]+)")
     has_callbacks = True
+    has_appends = True
     is_ephemeral = False
 
     def find(self) -> str | None:

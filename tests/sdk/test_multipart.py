@@ -1,6 +1,7 @@
 """Uploads in parts through the official SDKs: in parallel, resumed after an interruption, copied, with a callback."""
 
 import json
+import urllib.request
 from pathlib import Path
 
 import alibabacloud_oss_v2 as v2
@@ -9,6 +10,7 @@ import pytest
 
 from emulator import EmulatorThread
 from tests.app_server import AppServer, encoded
+from tests.operations.uploads import listed
 from tests.sdk.clients import BUCKET
 from tests.sdk.conftest import RunNode, ali_oss
 from tests.sdk.verbs import Oss2Verbs, Verbs, refusal
@@ -140,6 +142,28 @@ def test_parts_are_sent_listed_and_made_an_object_with_a_callback(client: Verbs,
     assert (head.object_type, head.size, head.content_type) == ("Multipart", len(BODY), "text/plain")
     check_callback(app_server, KEY, head.etag)
     assert uploads(client) == []
+
+
+def test_signed_url_completes_an_upload_with_the_callback_in_its_query(client: Verbs, app_server: AppServer) -> None:
+    upload_id = begin(client)
+    document = listed((1, send(client, upload_id, 1, BODY))).encode()
+    callback = {
+        "callback": encoded({"callbackUrl": app_server.url, "callbackBody": SENT}),
+        "callback-var": encoded(VARIABLES),
+    }
+    headers = {"Content-Type": "text/xml"}
+    if isinstance(client, Oss2Verbs):
+        url = client.bucket.sign_url("POST", KEY, 60, headers, {"uploadId": upload_id, **callback})
+    else:
+        wanted = v2.CompleteMultipartUploadRequest(
+            bucket=BUCKET, key=KEY, upload_id=upload_id, parameters=callback, headers=headers
+        )
+        presigned = client.client.presign(wanted)
+        url, headers = presigned.url, headers | dict(presigned.signed_headers)
+    request = urllib.request.Request(url, data=document, method="POST", headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.read()) == (200, b'{"Status":"OK"}')
+    check_callback(app_server, KEY, client.head(KEY).etag)
 
 
 def test_parts_are_copied_from_objects(client: Verbs) -> None:

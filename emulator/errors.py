@@ -190,6 +190,47 @@ class InvalidLocationConstraint(OssError):
     message = "The specified location-constraint is not valid"
 
 
+# --- Forms ----------------------------------------------------------------------------------------------------------
+
+
+class RequestIsNotMultiPartContent(OssError):
+    """A POST to a bucket is no multipart/form-data, or does not name its boundary."""
+
+    message = "Bucket POST must be of the enclosure-type multipart/form-data."
+
+
+class MalformedPOSTRequest(OssError):
+    """The body of a form is not multipart/form-data as it should be, or ends too early."""
+
+    message = "The body of your POST request is not well-formed multipart/form-data."
+    ec = "0006-00000104"
+
+
+class FieldItemTooLong(OssError):
+    """A field's name is longer than 8 KiB, or its value than 2 MiB."""
+
+    message = "Your name of form field is too long."
+
+
+class MaxPOSTPreDataLengthExceededError(OssError):
+    """What stands before the file is longer than 8 MiB."""
+
+    message = "Your POST request fields preceding the upload file were too large."
+    ec = "0006-00000112"
+
+
+class IncorrectNumberOfFilesInPOSTRequest(OssError):
+    """The form has no field called `file`, or two."""
+
+    message = "POST requires exactly one file upload per request."
+
+
+class InvalidPolicyDocument(OssError):
+    """The policy of a form cannot be read, or is not of the shape that it must have."""
+
+    message = "Invalid Policy."
+
+
 # --- Access ---------------------------------------------------------------------------------------------------------
 
 

@@ -53,19 +53,20 @@ def authorize(
     if action in _READS:
         _check_object("read", bucket, record)
     elif action in _WRITES:
-        _check_object("write", bucket, record)
+        _check_object("write", bucket, record, is_form=action == "PostObject")
     elif not (action in _LISTS and auth.anonymous_list and bucket.acl.lets_anyone_read):
         raise _not_for_anonymous(action, bucket)
 
 
-def _check_object(permission: str, bucket: Bucket, record: ObjectRecord | None) -> None:
+def _check_object(permission: str, bucket: Bucket, record: ObjectRecord | None, *, is_form: bool = False) -> None:
     """Raise unless the ACL that counts, the object's own or else the bucket's, lets anyone `permission`."""
     own = record.attributes.acl if record is not None else Acl.DEFAULT
     acl = bucket.acl if own is Acl.DEFAULT else own
     if acl.lets_anyone_read if permission == "read" else acl.lets_anyone_write:
         return
     needed = "`public-read` or `public-read-write`" if permission == "read" else "`public-read-write`"
-    unsigned = "The request carries no signature (no Authorization header, no signed URL)"
+    places = "fields OSSAccessKeyId, policy and Signature" if is_form else "Authorization header, no signed URL"
+    unsigned = f"The {'form' if is_form else 'request'} carries no signature (no {places})"
     if own is Acl.DEFAULT:
         raise AccessDenied(
             hint=f"{unsigned} and the bucket {bucket.name} is `{acl}`. Sign it, or make the bucket's ACL {needed}."

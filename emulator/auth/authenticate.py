@@ -57,16 +57,24 @@ def authenticate(request: OssRequest, auth: Auth, now: datetime) -> Identity:
     if claim is None:
         _check_anonymous(request)
         return Identity(ANONYMOUS, request.address)
-    if claim.version not in auth.signatures:
-        raise InvalidRequest(  # Guess: OSS announced that it refuses V1 to new buckets, not in which words
-            f"The signature version {claim.version.upper()} is not accepted.",
-            hint=f"The request is signed with {claim.version.upper()}; `auth.signatures` takes "
-            f"{', '.join(auth.signatures) or 'none'}. Switch the client's version, or add {claim.version} there.",
-        )
+    check_version(claim, auth)
     _check_token_place(request, claim)
     key = find_key(auth, claim.access_key_id, claim.token, now)
     claim.check_scope(request, auth.region)
     return Identity(Principal(claim.access_key_id, claim.version), _verify(request, claim, key, auth))
+
+
+def check_version(claim: Claim, auth: Auth) -> None:
+    """Raise `InvalidRequest` if signatures of the claim's version are not taken.
+
+    Guess: OSS announced that it refuses V1 to new buckets, not in which words.
+    """
+    if claim.version not in auth.signatures:
+        raise InvalidRequest(
+            f"The signature version {claim.version.upper()} is not accepted.",
+            hint=f"The request is signed with {claim.version.upper()}; `auth.signatures` takes "
+            f"{', '.join(auth.signatures) or 'none'}. Switch the client's version, or add {claim.version} there.",
+        )
 
 
 def _claim(request: OssRequest, now: datetime) -> Claim | None:
@@ -159,7 +167,7 @@ def _verify(request: OssRequest, claim: Claim, key: AccessKey, auth: Auth) -> Ad
                     _log_reading(request, claim, candidate)
                 return address
     assert first is not None, "every claim has at least one candidate"
-    raise _mismatch(claim, first, explain(request, claim, key.secret, auth))
+    raise mismatch(claim, first, explain(request, claim, key.secret, auth))
 
 
 def _log_reading(request: OssRequest, claim: Claim, candidate: Candidate) -> None:
@@ -173,7 +181,8 @@ def _log_reading(request: OssRequest, claim: Claim, candidate: Candidate) -> Non
         logger.debug("%s: %s signature verified as %s", request.request_id, claim.version, candidate.reading)
 
 
-def _mismatch(claim: Claim, candidate: Candidate, hint: str) -> SignatureDoesNotMatch:
+def mismatch(claim: Claim, candidate: Candidate, hint: str) -> SignatureDoesNotMatch:
+    """The refusal of a signature, with what we have signed ourselves."""
     error = SignatureDoesNotMatch(
         ec=claim.mismatch_ec, hint=hint, OSSAccessKeyId=claim.access_key_id, SignatureProvided=claim.signature
     )

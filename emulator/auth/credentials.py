@@ -39,8 +39,8 @@ def _check_token(auth: Auth, key: AccessKey, token: str, now: datetime) -> None:
         raise InvalidAccessKeyId(
             f"{InvalidAccessKeyId.message} The Security Token may be lost to specify that it is a STS Access Id.",
             ec="0002-00000003",
-            hint=f"{key.id} is a temporary key and must come with its token: x-oss-security-token in a header or in "
-            "a V4 URL, security-token in a V1 or V2 URL. Give the client the token beside id and secret.",
+            hint=f"{key.id} is a temporary key and must come with its token: x-oss-security-token in a header, in "
+            "a form or in a V4 URL, security-token in a V1 or V2 URL. Give the client the token beside id and secret.",
             OSSAccessKeyId=key.id,
         )
     if token != key.token:

@@ -7,7 +7,7 @@ import re
 from binascii import Error, a2b_base64
 
 from emulator.auth.claim import Claim, encode_bytes
-from emulator.auth.suspicions import SUSPECTS, Case
+from emulator.auth.suspicions import FORM_SUSPECTS, SUSPECTS, Case
 from emulator.config import Auth
 from emulator.wire.request import OssRequest
 
@@ -41,6 +41,21 @@ def explain(request: OssRequest, claim: Claim, secret: str, auth: Auth) -> str:
         f"{claim.access_key_id} is not the configured one ({len(secret)} characters long); else compare the "
         f"{'canonical request' if first.canonical_request else 'string to sign'} with the client's, line by line: "
         f"{_labelled(claim, text)[:MAX_SHOWN_CHARACTERS]}"
+    )
+
+
+def explain_form(request: OssRequest, claim: Claim, policy: bytes, secret: str, auth: Auth) -> str:
+    """The mistake that explains why `secret` did not make the signature that a form claims for its `policy`."""
+    if len(policy) <= MAX_TEXT_BYTES:
+        case = Case(request=request, claim=claim, secret=secret, text=policy)
+        for suspect in FORM_SUSPECTS:
+            for altered, explanation in suspect(case, auth):
+                if altered.verifies():
+                    return explanation
+    return (
+        f"None of the usual mistakes explains it. {_wrong_length(claim)}Most likely the secret that signed the policy "
+        f"is not the one configured for {claim.access_key_id} ({len(secret)} characters long), or the policy is not "
+        f"the one that was signed; the field policy begins {policy[:40]!r} and has {len(policy)} characters."
     )
 
 

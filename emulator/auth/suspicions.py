@@ -6,11 +6,14 @@ what it would mean if the client's signature came out.
 Source: the questions that users ask under "SignatureDoesNotMatch", and the defects of the SDKs.
 """
 
+import hmac
 import mimetypes
 import re
 import unicodedata
+from base64 import b64decode
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -32,16 +35,20 @@ _UNICODE_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """A request, the signature that it claims, and the secret that should have made it.
 
-    `resource` is what was signed in the place of the path, where that is not what the address gives.
+    `resource` is what was signed in the place of the path, where that is not what the address gives. `text` is all that
+    was signed, where that is not made of the request: a form's policy.
     """
 
     request: OssRequest
     claim: Claim
     secret: str
     resource: str | None = None
+    text: bytes | None = None
 
     def verifies(self) -> bool:
         """Whether the client would have made its signature in just this case."""
+        if self.text is not None:
+            return self.claim.sign(self.secret, self.text) == self.claim.signature
         addresses = (self.request.address, self.request.address.alternative)
         resources = (self.claim.resource(address) for address in addresses if address is not None)
         return any(
@@ -354,6 +361,32 @@ def _query(case: Case, auth: Auth) -> Suspicions:
     )
 
 
+def _policy(case: Case, auth: Auth) -> Suspicions:
+    sent = case.text or b""
+    with suppress(ValueError):
+        yield (
+            replace(case, text=b64decode(sent)),
+            "The policy's JSON was signed; what must be signed is its base64, just as the field policy holds it.",
+        )
+    plain = b"".join(sent.split())
+    yield (
+        replace(case, text=plain),
+        "The policy was signed without the blanks or line breaks that are in the field policy: send what was signed.",
+    )
+    yield (
+        replace(case, text=plain.replace(b"-", b"+").replace(b"_", b"/")),
+        "The policy was signed in the standard base64 alphabet but sent in the URL-safe one.",
+    )
+    for digest, name in (("sha1", "HMAC-SHA1"), ("sha256", "HMAC-SHA256")):
+        raw = hmac.digest(case.secret.encode(), sent, digest)
+        if case.claim.signature in (raw.hex(), b2a_base64(raw, newline=False).decode()):
+            yield (
+                replace(case, claim=replace(case.claim, signature=case.claim.sign(case.secret, sent))),
+                f"The signature is the {name} of the policy with the plain secret, but the form's fields ask for "
+                f"{case.claim.version.upper()}: compare x-oss-signature-version with how the policy was signed.",
+            )
+
+
 SUSPECTS: tuple[Callable[[Case, Auth], Suspicions], ...] = (
     _mangled_signature,
     _other_secret,
@@ -366,3 +399,6 @@ SUSPECTS: tuple[Callable[[Case, Auth], Suspicions], ...] = (
     _resource,
     _query,
 )
+
+# For a form, of which the policy alone is signed.
+FORM_SUSPECTS: tuple[Callable[[Case, Auth], Suspicions], ...] = (_mangled_signature, _other_secret, _scope, _policy)

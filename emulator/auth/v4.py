@@ -92,6 +92,31 @@ def signature(key: bytes, text: bytes) -> str:
     return hmac.digest(key, text, "sha256").hex()
 
 
+def split_credential(text: str) -> tuple[str, str, str, str] | None:
+    """Access key id, day, region and product of a credential, which is split from the right; `None` if it is none."""
+    pieces = text.rsplit("/", 4)
+    return (pieces[0], pieces[1], pieces[2], pieces[3]) if len(pieces) == 5 and pieces[4] == TERMINATOR else None
+
+
+def is_day_of(day: str, time: datetime) -> bool:
+    """Whether `day` is the one of `time`, as a credential writes it: `YYYYMMDD`."""
+    return time.date().isoformat().replace("-", "") == day
+
+
+def wrong_region(signed: str, expected: str) -> str:
+    """Why a signature made for the region `signed` does not hold in `expected` (`any`: everywhere); `""` if it does."""
+    is_region = bool(signed) if expected == "any" else signed == expected
+    if is_region and not signed.startswith("oss-"):
+        return ""
+    bare = signed.removeprefix("oss-")
+    advice = (
+        f"Set the client's region to {expected!r}, or `auth.region` of the emulator to 'any'."
+        if bare == signed
+        else f"Give the client its region without `oss-`: {bare!r}."
+    )
+    return f"The signature is for region {signed!r}; expected is {expected!r}. {advice}"
+
+
 class V4Claim(Claim, frozen=True, kw_only=True):
     """A V4 signature as presented. `day`, `region` and `product` are its scope."""
 
@@ -131,19 +156,9 @@ class V4Claim(Claim, frozen=True, kw_only=True):
 
     def check_scope(self, request: OssRequest, region: str) -> None:
         """Raise `InvalidArgument` unless the scope is for `region` (`any`: every region) and for OSS."""
-        is_region = bool(self.region) if region == "any" else self.region == region
-        if not is_region or self.region.startswith("oss-"):
-            bare = self.region.removeprefix("oss-")
-            advice = (
-                f"Set the client's region to {region!r}, or `auth.region` of the emulator to 'any'."
-                if bare == self.region
-                else f"Give the client its region without `oss-`: {bare!r}."
-            )
+        if reason := wrong_region(self.region, region):
             raise invalid_authorization(
-                request,
-                ec="0002-00000226",
-                message="Invalid signing region in Authorization header.",
-                hint=f"The signature is for region {self.region!r}; expected is {region!r}. {advice}",
+                request, ec="0002-00000226", message="Invalid signing region in Authorization header.", hint=reason
             )
         if self.product != PRODUCT:
             raise invalid_authorization(
@@ -174,7 +189,7 @@ def read_header(request: OssRequest, now: datetime) -> V4Claim:
             ArgumentValue=payload,
         )
     date, time = signing_date(request, now)
-    if time.date().isoformat().replace("-", "") != day:
+    if not is_day_of(day, time):
         raise _wrong_day(request, day, date)
     return V4Claim(
         access_key_id=access_key_id,
@@ -213,7 +228,7 @@ def read_url(request: OssRequest, now: datetime) -> V4Claim:
         raise _bad_parameter("x-oss-date", date, "0002-00000223", f"Expected is UTC like {now:%Y%m%dT%H%M%SZ}.")
     credential = _parameter(request, "x-oss-credential", missing="0002-00000224", empty="0002-00000224")
     access_key_id, day, region, product = _credential(request, credential, ec="0002-00000224")
-    if time.date().isoformat().replace("-", "") != day:
+    if not is_day_of(day, time):
         raise _wrong_day(request, day, date)
     if now + MAX_SKEW < time:
         raise AccessDenied(
@@ -274,15 +289,15 @@ def _fields(request: OssRequest) -> dict[str, str]:
 
 
 def _credential(request: OssRequest, text: str, *, ec: str) -> tuple[str, str, str, str]:
-    """Access key id, day, region and product of a credential, which is split from the right."""
-    pieces = text.rsplit("/", 4)
-    if len(pieces) != 5 or pieces[4] != TERMINATOR:
+    """Access key id, day, region and product of a credential."""
+    pieces = split_credential(text)
+    if pieces is None:
         raise invalid_authorization(
             request,
             ec=ec,
             hint=f"The credential is {text!r}. Expected is `<id>/<YYYYMMDD>/<region>/{PRODUCT}/{TERMINATOR}`.",
         )
-    access_key_id, day, region, product, _ = pieces
+    access_key_id = pieces[0]
     if not is_access_key_id(access_key_id):
         raise InvalidAccessKeyId(
             "The specified access key id contains non-acceptable characters",
@@ -290,7 +305,7 @@ def _credential(request: OssRequest, text: str, *, ec: str) -> tuple[str, str, s
             "An environment variable that is not set looks like this.",
             OSSAccessKeyId=access_key_id,
         )
-    return access_key_id, day, region, product
+    return pieces
 
 
 def _wrong_day(request: OssRequest, day: str, date: str) -> InvalidArgument:

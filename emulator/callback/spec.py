@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -91,9 +91,16 @@ def pick(
 
 
 def parse_callback(
-    callback: str, callback_var: str | None, *, empty_url: Literal["error", "skip"], is_strict: bool
+    callback: str,
+    callback_var: str | None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    empty_url: Literal["error", "skip"],
+    is_strict: bool,
 ) -> CallbackSpec | None:
     """Read `callback` and `callback_var` (base64). `is_strict` refuses a variable that OSS does not have.
+
+    `variables` are given where each custom one came by itself, as in a form; they keep to no rule but the name's `x:`.
 
     `None` means that no callback is wanted: there is no URL and `empty_url` is `skip`, or a bucket's callback policy is
     asked for, which the emulator does not have.
@@ -115,7 +122,8 @@ def parse_callback(
     sni = reader.sni()
     signature_version = reader.signature_version()
     additional_headers = reader.additional_headers()
-    variables = _variables(callback_var) if callback_var is not None else {}
+    if callback_var is not None:
+        variables = _variables(callback_var)
     template = parse_template(body)
     if is_strict:
         _refuse_unknown_variables(template)
@@ -127,7 +135,7 @@ def parse_callback(
         sni=sni,
         signature_version=signature_version,
         additional_headers=additional_headers,
-        variables=variables,
+        variables=dict(variables or {}),
         parameters=reader.fields,
     )
     return msgspec.structs.replace(spec, warnings=tuple(_warnings(spec)))
@@ -287,7 +295,10 @@ def _warnings(spec: CallbackSpec) -> Iterator[str]:
         if not _is_known(name):
             yield _unknown(name)
         elif name.startswith("x:") and name not in spec.variables:
-            yield f"${{{name}}} in callbackBody is undefined: no such key in callback-var, so it is sent empty."
+            yield (
+                f"${{{name}}} in callbackBody is undefined: no such key in callback-var (nor field of a form), so "
+                "it is sent empty."
+            )
     for name in spec.variables:
         if name not in names:
             yield f"The custom variable {name} is never used: it is sent only where callbackBody has ${{{name}}}."

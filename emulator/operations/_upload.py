@@ -1,6 +1,6 @@
 """What the uploads share: reading the callback, judging the staged body, shaping the reply."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
@@ -38,18 +38,34 @@ async def read_callback(ctx: Context, request: OssRequest) -> CallbackSpec | Non
     )
     if picked is None:
         return None
-    spec = parse_callback(*picked, empty_url=ctx.config.callback.empty_url, is_strict=ctx.config.is_strict)
+    callback, callback_var = picked
+    return await accept_callback(ctx, callback, callback_var)
+
+
+async def accept_callback(
+    ctx: Context, callback: str, callback_var: str | None = None, *, variables: Mapping[str, str] | None = None
+) -> CallbackSpec | None:
+    """The callback that is described by `callback` (base64), with its variables in `callback_var` or by themselves.
+
+    Raises:
+        InvalidArgument: it is not right; nothing has been stored.
+    """
+    spec = parse_callback(
+        callback,
+        callback_var,
+        variables=variables,
+        empty_url=ctx.config.callback.empty_url,
+        is_strict=ctx.config.is_strict,
+    )
     if spec is not None:
         await ctx.callbacks.check(spec)
     return spec
 
 
-async def check_free(ctx: Context, request: OssRequest, *, ec: str | None = None) -> None:
-    """Raise `FileAlreadyExists` if there is an object at the request's key: `x-oss-forbid-overwrite`, seen early."""
-    if await ctx.store.look(request.bucket, request.key):
-        raise FileAlreadyExists(
-            ec=ec, hint=f"{request.key!r} exists and the request says x-oss-forbid-overwrite: true."
-        )
+async def check_free(ctx: Context, bucket: str, key: str, *, ec: str | None = None) -> None:
+    """Raise `FileAlreadyExists` if there is an object at `key`: `x-oss-forbid-overwrite`, seen early."""
+    if await ctx.store.look(bucket, key):
+        raise FileAlreadyExists(ec=ec, hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
 
 
 @asynccontextmanager

@@ -56,7 +56,7 @@ async def initiate_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     encode = parse_encoding_type(request.parameters)
     attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket).storage_class)
     if parse_forbid_overwrite(request.headers):
-        await check_free(ctx, request)
+        await check_free(ctx, request.bucket, request.key)
     now = ctx.clock.now_in_milliseconds()
     upload = MultipartUpload(request.bucket, request.key, ctx.ids.upload_id(now), now, attributes)
     await ctx.store.uploads.begin(upload)
@@ -118,7 +118,7 @@ async def complete_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     callback = await read_callback(ctx, request)
     parts = _choose(ctx.store.uploads.parts(upload), listed, upload)
     if forbid_overwrite:
-        await check_free(ctx, request, ec="0042-00000214")
+        await check_free(ctx, request.bucket, request.key, ec="0042-00000214")
     record = await ctx.store.uploads.complete(upload, parts, attributes=attributes, forbid_overwrite=forbid_overwrite)
     document = build_document(
         "CompleteMultipartUploadResult",

@@ -35,7 +35,6 @@ known(
 
 known(
     """
-    PostObject                           POST /{bucket}
     ListObjectVersions                   GET /{bucket}?versions
     PutBucketVersioning                  PUT /{bucket}?versioning
     GetBucketVersioning                  GET /{bucket}?versioning

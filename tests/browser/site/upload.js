@@ -35,6 +35,34 @@ function xhr(method, url, body, headers = {}) {
   });
 }
 
+async function formData(file) {
+  const { url, fields } = await leave("form");
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  data.append("file", file);
+  return { url, data };
+}
+
+async function postForm(file) {
+  const { url, data } = await formData(file);
+  return seen(fetch(url, { method: "POST", body: data }));
+}
+
+async function postFormWithProgress(file) {
+  const { url, data } = await formData(file);
+  return xhr("POST", url, data);
+}
+
+// Readies the form of the page itself, to be sent without any script.
+async function fillForm() {
+  const { url, fields } = await leave("form");
+  document.forms[0].action = url;
+  for (const [name, value] of Object.entries(fields)) {
+    const input = Object.assign(document.createElement("input"), { type: "hidden", name, value });
+    document.getElementById("leave").append(input);
+  }
+}
+
 async function client() {
   return new OSS(await leave("client"));
 }

@@ -18,7 +18,6 @@ from emulator.wire.address import check_key
 from emulator.wire.attributes import check_header_value, parse_forbid_overwrite, read_attributes
 from emulator.wire.digests import check_content_md5, parse_content_md5
 from emulator.wire.form import Form, open_form
-from emulator.wire.percent import encode
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 from emulator.wire.xml import build_document
@@ -90,7 +89,7 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
         "PostResponse",
         [
             ("Bucket", request.bucket),
-            ("Location", _location(request, key)),
+            ("Location", request.url(key)),
             ("Key", key),
             ("ETag", response.headers["ETag"]),
         ],
@@ -225,9 +224,3 @@ def _warn(request: OssRequest, form: Form, callback: CallbackSpec | None) -> Non
             "%s success_action_redirect is ignored: with a callback, the application server's answer is the answer",
             request.request_id,
         )
-
-
-def _location(request: OssRequest, key: str) -> str:
-    """The object's URL, as the client has spoken to the bucket."""
-    bucket = f"/{request.bucket}" if request.address.is_path_style else ""
-    return f"{request.scheme}://{request.host}{bucket}/{encode(key, '/')}"

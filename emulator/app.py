@@ -31,6 +31,7 @@ from emulator.errors import (
 from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
 from emulator.operations._table import Operation
+from emulator.request_log import RequestEntry, shortened
 from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucket_name
 from emulator.wire.cors import CorsQuestion, allow_headers, explain_refusal, needs_leave
 from emulator.wire.dates import format_http_date
@@ -45,6 +46,17 @@ ControlHandler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = (204, 304)
+
+
+class _Exchange:
+    """One request on its way: what its record will say, as far as it is known. `error` is what it was refused with."""
+
+    __slots__ = ("error", "operation", "request")
+
+    def __init__(self, request: OssRequest) -> None:
+        self.request = request
+        self.operation = ""
+        self.error: OssError | None = None
 
 
 class App:
@@ -80,26 +92,32 @@ class App:
     async def _handle(self, raw: web.BaseRequest) -> Reply:
         started = time.perf_counter()
         request = self._read(raw)
+        exchange = _Exchange(request)
         bucket = self._context.store.find_bucket(request.bucket)  # as it is now: the request may delete it
         is_control = request.target.startswith(CONTROL_PREFIX) and request.address.bucket == CONTROL_PREFIX[1:]
         try:
             if is_control:
                 response = await self._control(self._context, request)
             else:
-                response = await self._answer(request)
+                response = await self._answer(exchange)
         except OssError as error:
+            exchange.error = error
             response = self._refusal(request, error)
         except Exception as error:
             logger.exception("%s %s %s failed", request.request_id, request.method, request.target)
             hint = f"The emulator itself failed: {type(error).__name__}. Its log has the cause under this request id."
-            response = self._refusal(request, InternalError(hint=hint))
+            exchange.error = InternalError(hint=hint)
+            response = self._refusal(request, exchange.error)
         if not is_control:
             response = self._for_browser(request, bucket, response)
-        return self._reply(raw, request, response, time.perf_counter() - started)
+        ended = time.perf_counter()
+        if not is_control:
+            self._record(exchange, response, ended - started, ended)
+        return self._reply(raw, request, response, ended - started)
 
-    async def _answer(self, request: OssRequest) -> OssResponse:
+    async def _answer(self, exchange: _Exchange) -> OssResponse:
         context = self._context
-        request, operation, bucket = self._place(request)
+        request, operation, bucket = self._place(exchange)
         if not operation.takes_callback and ("x-oss-callback" in request.headers or "callback" in request.parameters):
             logger.warning(
                 "%s %s takes no callback: the parameter is ignored, and nobody will be called back",
@@ -112,27 +130,33 @@ class App:
                 # Host and path both name the bucket, and it is this reading that was signed.
                 request = structs.replace(request, address=identity.address)
                 operation = operations.resolve(request)
+                exchange.operation = operation.name
             request = structs.replace(request, principal=identity.principal)
+            exchange.request = request
             if identity.principal.is_anonymous:
                 record = context.store.find(request.bucket, request.key) if bucket and request.key else None
                 authorize(operation.action, identity.principal, bucket, record, context.config.auth)
         return await operation.handler(context, request)
 
-    def _place(self, request: OssRequest) -> tuple[OssRequest, Operation, Bucket | None]:
-        """Which operation `request` is, and in which bucket.
+    def _place(self, exchange: _Exchange) -> tuple[OssRequest, Operation, Bucket | None]:
+        """Which operation the request is, and in which bucket.
 
         Where Host and path both name the bucket and the first reading makes no sense (an object in a bucket that is
         yet to be made, a POST that only buckets take), the second is taken right away.
         """
+        request = exchange.request
         try:
             operation = operations.resolve(request)
+            exchange.operation = operation.name
             return request, operation, self._bucket(operation, request)
         except (NoSuchBucket, MethodNotAllowed, OperationNotImplemented):
             if request.address.alternative is not None:
                 other = structs.replace(request, address=request.address.alternative)
                 with suppress(OssError):
                     operation = operations.resolve(other)
-                    return other, operation, self._bucket(operation, other)
+                    bucket = self._bucket(operation, other)
+                    exchange.request, exchange.operation = other, operation.name
+                    return other, operation, bucket
             raise
 
     def _bucket(self, operation: Operation, request: OssRequest) -> Bucket | None:
@@ -201,7 +225,7 @@ class App:
         """The reply to what could not be read as HTTP."""
         received = self._context.clock.now()
         request = OssRequest(
-            method="GET",
+            method="",
             target="",
             host="",
             scheme="http",
@@ -215,7 +239,34 @@ class App:
             client=raw.remote or "",
         )
         hint = "The request is not HTTP as it should be: " + " ".join(reason.split())
-        return self._reply(raw, request, self._refusal(request, BadRequest(hint=hint)), 0, keep_alive=False)
+        exchange = _Exchange(request)
+        exchange.error = BadRequest(hint=hint)
+        response = self._refusal(request, exchange.error)
+        self._record(exchange, response, 0, time.perf_counter())
+        return self._reply(raw, request, response, 0, keep_alive=False)
+
+    def _record(self, exchange: _Exchange, response: OssResponse, seconds: float, ended: float) -> None:
+        request, error = exchange.request, exchange.error
+        self._context.requests.add(
+            RequestEntry(
+                request.request_id,
+                request.received,
+                request.method,
+                shortened(request.target),
+                shortened(request.raw_query),
+                exchange.operation,
+                shortened(request.address.bucket),
+                shortened(request.address.key),
+                response.status,
+                "" if error is None else error.code,
+                "" if error is None else error.ec or "",
+                response.headers.get("x-emulator-hint", ""),
+                seconds,
+                request.client,
+                request.principal.access_key_id or "",
+                ended,
+            )
+        )
 
     def _refusal(self, request: OssRequest, error: OssError) -> OssResponse:
         error.hint = error.hint or explain_absence(self._context, request, error)
@@ -225,7 +276,7 @@ class App:
             logging.INFO if is_question or is_told else logging.WARNING,
             "%s %s %s -> %d %s: %s%s",
             request.request_id,
-            request.method,
+            request.method or "-",
             request.target or "-",
             error.status,
             error.code,

@@ -204,7 +204,7 @@ class Callback(Section, frozen=True):
 
 
 class Limits(Section, frozen=True):
-    """Bounds. `records` callback records are kept, each body in them to `record_body_bytes`."""
+    """Bounds. `records` callback records are kept, each body in them to `record_body_bytes`, and as many requests."""
 
     max_object_bytes: Annotated[int, Meta(ge=1)] = 5 * 1024**3
     records: Annotated[int, Meta(ge=1)] = 1000

@@ -5,6 +5,7 @@ import msgspec
 from emulator.callback.engine import CallbackEngine
 from emulator.clock import Clock, Ids
 from emulator.config import Config
+from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 
 
@@ -16,3 +17,4 @@ class Context(msgspec.Struct, frozen=True):
     ids: Ids
     store: Store
     callbacks: CallbackEngine
+    requests: RequestLog

@@ -31,6 +31,7 @@ from emulator.connection import HttpServer
 from emulator.context import Context
 from emulator.control.routes import respond
 from emulator.errors import NoSuchBucket
+from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 
 BACKLOG = 1024
@@ -102,7 +103,8 @@ class Emulator:
             endpoint=lambda: _with_scheme(config.server.public_endpoint) or self.endpoint,
         )
         self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
-        app = App(Context(config, self._clock, self._ids, store, callbacks), respond)
+        context = Context(config, self._clock, self._ids, store, callbacks, RequestLog(config.limits))
+        app = App(context, respond)
         server = HttpServer(app.handle, app.refuse)
         runner = web.ServerRunner(server)
         await runner.setup()

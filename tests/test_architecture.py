@@ -17,10 +17,10 @@ FLOORS = [
     {"operations"},
     {"auth", "context", "connection"},
     {"wire", "callback", "storage"},
-    {"faults", "configure"},
+    {"faults", "configure", "request_log"},
     {"log"},
     {"config"},
-    {"errors", "model", "clock", "yaml_text"},
+    {"errors", "model", "clock", "ring", "yaml_text"},
 ]
 FACE = {"emulator"}  # the package's own __init__: the version, and the public names
 

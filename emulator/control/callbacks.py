@@ -2,21 +2,18 @@
 
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer
+from emulator.control.parameters import check_names, parse_limit
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
-_FILTERS = ("bucket", "object", "outcome", "after", "limit")
+_PARAMETERS = ("bucket", "object", "outcome", "after", "limit")
 _OUTCOMES = ("success", "failed")
 
 
 async def list_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
     """`GET callbacks`: records, oldest first, and how many older ones had to go."""
     parameters = request.parameters
-    for name in parameters:
-        if name not in _FILTERS:
-            raise Refusal(400, f"There is no filter {name!r}.", f"The filters are {', '.join(_FILTERS)}.")
+    check_names(parameters, _PARAMETERS)
     outcome = parameters.get("outcome")
     if outcome is not None and outcome not in _OUTCOMES:
         raise Refusal(400, f"There is no outcome {outcome!r}.", f"The outcomes are {' and '.join(_OUTCOMES)}.")
@@ -25,7 +22,7 @@ async def list_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
         object=parameters.get("object"),
         outcome=outcome,
         after=parameters.get("after"),
-        limit=_limit(parameters.get("limit")),
+        limit=parse_limit(parameters),
     )
     return json_answer(page)
 
@@ -48,11 +45,3 @@ async def clear_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
     """`DELETE callbacks`: forget them all."""
     await ctx.callbacks.journal.clear()
     return OssResponse(204)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        raise Refusal(400, f"limit is {text!r}.", f"limit is a whole number from 1 to {MAX_LIMIT}.")
-    return int(text)

@@ -11,6 +11,7 @@ import asyncio
 from emulator.callback.signature import string_to_sign, verify
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer
+from emulator.control.parameters import seconds, whole_number
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
@@ -26,8 +27,8 @@ async def receive(ctx: Context, request: OssRequest) -> OssResponse:
         Refusal: 400, the signature is missing or wrong, or `status` or `delay` make no sense.
         EntityTooLarge: the callback is longer than 1 MiB.
     """
-    status = _status(request.parameters.get("status", "200"))
-    delay_seconds = _delay_seconds(request.parameters.get("delay", "0"))
+    status = whole_number(request.parameters, "status", 200, 200, 599)
+    delay_seconds = seconds(request.parameters, "delay", 0, MAX_DELAY_SECONDS)
     await _check_signature(ctx, request)
     await asyncio.sleep(delay_seconds)
     if "body" in request.parameters:
@@ -56,19 +57,3 @@ async def _check_signature(ctx: Context, request: OssRequest) -> None:
             "directory has a key of its own), or it was changed on the way. The string to sign of what arrived is "
             f"{string.decode('utf-8', 'replace')!r}.",
         )
-
-
-def _status(text: str) -> int:
-    if len(text) != 3 or not text.isascii() or not text.isdigit() or not 200 <= int(text) <= 599:
-        raise Refusal(400, f"status is {text!r}.", "status is an HTTP status from 200 to 599.")
-    return int(text)
-
-
-def _delay_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= MAX_DELAY_SECONDS:
-        raise Refusal(400, f"delay is {text!r}.", f"delay is a number of seconds from 0 to {MAX_DELAY_SECONDS}.")
-    return seconds

@@ -12,6 +12,7 @@ from emulator.control.answers import Refusal, json_answer, refusal_answer
 from emulator.control.callbacks import clear_callbacks, list_callbacks, show_callback
 from emulator.control.guard import check_change, check_origin
 from emulator.control.receiver import receive
+from emulator.control.requests import list_requests
 from emulator.errors import OssError
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
@@ -58,6 +59,7 @@ async def reset(ctx: Context, request: OssRequest) -> OssResponse:
     """`POST reset`: all objects, uploads and records away, the buckets as configured."""
     await ctx.store.reset(ctx.config.new_buckets(ctx.clock.now()))
     await ctx.callbacks.journal.clear()
+    ctx.requests.clear()
     return OssResponse(204)
 
 
@@ -66,6 +68,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "callback_pub_key.pem": {"GET": public_key},
     "callbacks": {"GET": list_callbacks, "DELETE": clear_callbacks},
     "callbacks/{id}": {"GET": show_callback},
+    "requests": {"GET": list_requests},
     "reset": {"POST": reset},
     "adopt": {"POST": adopt},
     "receiver": {"*": receive},
@@ -77,11 +80,17 @@ _OPEN = ("health", "callback_pub_key.pem", "receiver")
 def _endpoint(target: str) -> str:
     """The row of the table that a raw path means, or the path itself when it is none."""
     path = target.removeprefix(PREFIX.rstrip("/")).strip("/")
-    head, slash, rest = path.partition("/")
-    if head == "receiver":
-        return head
-    if head == "callbacks" and slash and "/" not in rest:
-        return "callbacks/{id}"
+    if path in _ENDPOINTS:
+        return path
+    steps = path.split("/")
+    if steps[0] == "receiver":
+        return steps[0]
+    for row in _ENDPOINTS:
+        pattern = row.split("/")
+        if len(pattern) == len(steps) and all(
+            step == part or (part == "{id}" and step) for part, step in zip(pattern, steps, strict=True)
+        ):
+            return row
     return path
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from msgspec import structs
 
 from emulator import operations
@@ -36,7 +36,7 @@ from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucke
 from emulator.wire.cors import CorsQuestion, allow_headers, explain_refusal, needs_leave
 from emulator.wire.dates import format_http_date
 from emulator.wire.request import OssRequest, parse_headers, parse_query
-from emulator.wire.response import OssResponse, error_response, hint_header
+from emulator.wire.response import OssResponse, Stream, error_response, hint_header
 
 CONTROL_PREFIX = "/_emulator"
 
@@ -298,7 +298,11 @@ class App:
             f"Date: {format_http_date(self._context.clock.now())}",
         ]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if response.status not in _BODILESS and "Content-Length" not in headers:
+        if isinstance(body, Stream):
+            keep_alive = False
+            if raw.version >= HttpVersion11:
+                lines.append("Transfer-Encoding: chunked")
+        elif response.status not in _BODILESS and "Content-Length" not in headers:
             lines.append(f"Content-Length: {len(body) if isinstance(body, bytes) else body.count}")
         keep_alive = keep_alive and raw.keep_alive and self._drained is None and request.body.leaves_connection_usable()  # type: ignore[attr-defined]
         lines.append("Connection: keep-alive" if keep_alive else "Connection: close")

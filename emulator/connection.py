@@ -7,17 +7,18 @@ router and no middleware, which cost more than all of the emulator's own work on
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
-from aiohttp import ClientPayloadError, http_exceptions, web
+from aiohttp import ClientPayloadError, HttpVersion11, http_exceptions, web
 from aiohttp.abc import AbstractStreamWriter
 
 from emulator.errors import EntityTooLarge, IncompleteBody, RequestTimeout
-from emulator.wire.response import FileRange
+from emulator.wire.response import FileRange, Stream
 
 PIECE_BYTES = 1024 * 1024
 WHOLE_WRITE_BYTES = 128 * 1024  # up to here one read and one write beat sendfile's two system calls
-REFUSED_BODY_SECONDS = 0.1  # the most that a stop waits for a client which still sends what was refused
+LEAVING_SECONDS = 0.1  # the most that a stop waits for a client which still sends what was refused, or reads a stream
 DRAIN_BYTES = 1024 * 1024  # an unread body up to here is read and dropped, so that the connection stays usable
 
 Handler = Callable[[web.BaseRequest], Awaitable["Reply"]]
@@ -86,6 +87,12 @@ class RequestBody:
             await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._request.writer.output_size = 0  # aiohttp takes it for the beginning of the answer
 
+    def when_over(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the client has left or is to leave; at once if that is so already."""
+        connection = self._request.protocol
+        assert isinstance(connection, Connection)
+        connection.when_over(listener)
+
     def leaves_connection_usable(self) -> bool:
         """Whether the next request can follow on this connection although nobody may have read this body."""
         if self._request.content.is_eof():
@@ -100,7 +107,7 @@ class Reply(web.StreamResponse):
     they were given, where aiohttp would drop them.
     """
 
-    def __init__(self, status: int, head: bytes, body: bytes | FileRange, *, keep_alive: bool) -> None:
+    def __init__(self, status: int, head: bytes, body: bytes | FileRange | Stream, *, keep_alive: bool) -> None:
         super().__init__(status=status)
         self._head = head
         self._payload = body
@@ -120,10 +127,25 @@ class Reply(web.StreamResponse):
         if isinstance(self._payload, bytes):
             await request.writer.write_eof(self._head + self._payload)
             return
+        if isinstance(self._payload, Stream):
+            await self._send_stream(request, self._payload)
+            return
         try:
             await self._send_file(request, self._payload)
         finally:
             self._payload.file.close()
+
+    async def _send_stream(self, request: web.BaseRequest, stream: Stream) -> None:
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        connection.is_streaming = True
+        async with aclosing(stream.pieces) as pieces:
+            await request.writer.write(self._head)
+            if request.version >= HttpVersion11:
+                request.writer.enable_chunking()
+            async for piece in pieces:
+                await request.writer.write(piece)
+        await request.writer.write_eof()
 
     async def _send_file(self, request: web.BaseRequest, part: FileRange) -> None:
         if part.count <= WHOLE_WRITE_BYTES:
@@ -164,10 +186,31 @@ class Connection(web.RequestHandler):
     def __init__(self, manager: "HttpServer", refuse: Refuse, **options: Any) -> None:
         super().__init__(manager, loop=asyncio.get_running_loop(), **options)
         self._refuse = refuse
+        self._is_over = False
+        self._when_over: Callable[[], None] | None = None
+        self.is_streaming = False
+
+    def when_over(self, listener: Callable[[], None]) -> None:
+        """Call `listener` at `release`; it takes the place of an earlier one, as one request is served at a time."""
+        self._when_over = listener
+        if self._is_over:
+            listener()
+
+    def release(self) -> None:
+        """The client has left or is to leave: whoever waits for its sake need not go on."""
+        self._is_over = True
+        if self._when_over is not None:
+            self._when_over()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client has left."""
+        super().connection_lost(exc)
+        self.release()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - the name is aiohttp's
-        """Close. An answer that is under way is waited for, the rest of a body that was refused is not."""
-        await super().shutdown(timeout if self._request_in_progress else REFUSED_BODY_SECONDS)
+        """Close. An answer under way is waited for; a stream, or the rest of a body that was refused, is not."""
+        is_answering = self._request_in_progress and not self.is_streaming
+        await super().shutdown(timeout if is_answering else LEAVING_SECONDS)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -184,6 +227,12 @@ class HttpServer(web.Server):
     def __init__(self, handle: Handler, refuse: Refuse) -> None:
         super().__init__(handle)
         self._refuse = refuse
+
+    def release(self) -> None:
+        """End what clients are made to wait for: the emulator stops."""
+        for connection in self.connections:
+            assert isinstance(connection, Connection)
+            connection.release()
 
     def __call__(self) -> Connection:
         """A new connection's protocol."""

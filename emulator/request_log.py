@@ -4,6 +4,7 @@ On the path of every request, so a request costs a tuple in a ring here; what ca
 somebody reads. The emulator's own endpoints are not recorded: a test that asks what happened would push out what did.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -93,11 +94,15 @@ class RequestPage(msgspec.Struct, frozen=True):
 
 
 class RequestLog:
-    """Keeps the last `limits.records` requests. `listeners` are called after each one, and must not take long."""
+    """Keeps the last `limits.records` requests. `listeners` are called after each one, and must not take long.
+
+    `run` tells this log's numbers from those of another run of the emulator.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.recent: Ring[RequestEntry] = Ring(limits.records)
         self.listeners: set[Callable[[], None]] = set()
+        self.run = secrets.token_hex(4)
 
     def add(self, entry: RequestEntry) -> None:
         """Keep a request."""

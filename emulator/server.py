@@ -116,9 +116,13 @@ class Emulator:
             self._parts.push_async_callback(site.stop)
 
     async def _finish_requests(self, app: App, server: HttpServer) -> None:
-        """Let requests in flight finish. First the uploads: aiohttp's own shutdown would stop reading their bodies."""
+        """Let requests in flight finish. First the uploads: aiohttp's own shutdown would stop reading their bodies.
+
+        Whoever waits for something that may happen, or reads events, is sent away.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.config.server.stop_timeout_seconds
+        server.release()
         await app.drain(self.config.server.stop_timeout_seconds)
         server.pre_shutdown()
         # It waits twice, for the answer and for the task; and for ever if the time is 0.

@@ -7,6 +7,7 @@ arrive while it writes are committed together.
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 
 from emulator import config
 from emulator.callback.record import CallbackRecord
+from emulator.ring import Ring
 
 MAX_PAGE = 1000
 
@@ -47,6 +49,10 @@ class Journal:
     """Keeps the last `limits.records` records in the file `path`, or in memory if that is `None`.
 
     The database is opened when it is first used. All methods but the constructor belong to one event loop.
+
+    `recent` has those added since the journal was opened: when, in seconds of `time.perf_counter`, and the id.
+    `listeners` are called with each record once it is kept, and with `None` once all are forgotten; they must not take
+    long.
     """
 
     def __init__(self, path: Path | None, limits: config.Limits) -> None:
@@ -54,14 +60,16 @@ class Journal:
         self._max_records = limits.records
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="callback-journal")
         self._database: sqlite3.Connection | None = None
-        self._waiting: list[_Row] = []
+        self._waiting: list[tuple[CallbackRecord, _Row]] = []
         self._next: asyncio.Task[None] | None = None  # commits all of `_waiting`, once the commit before it is done
         self._committing = asyncio.Lock()
+        self.recent: Ring[tuple[float, str]] = Ring(limits.records)
+        self.listeners: set[Callable[[CallbackRecord | None], None]] = set()
 
     async def add(self, record: CallbackRecord) -> None:
         """Keep `record`. A disk that does not take it is logged: the upload has happened all the same."""
         row = (record.id, record.bucket, record.object, record.outcome, _encoder.encode(record))
-        self._waiting.append(row)
+        self._waiting.append((record, row))
         if self._next is None:
             self._next = asyncio.create_task(self._commit())
         try:
@@ -92,6 +100,8 @@ class Journal:
     async def clear(self) -> None:
         """Forget every record."""
         await self._call(_delete_all)
+        self.recent.clear()
+        self._tell(None)
 
     async def close(self) -> None:
         """Close the database; nothing may be using it. A second time does nothing."""
@@ -102,8 +112,15 @@ class Journal:
 
     async def _commit(self) -> None:
         async with self._committing:
-            rows, self._waiting, self._next = self._waiting, [], None
-            await self._call(lambda database: _insert(database, rows, self._max_records))
+            added, self._waiting, self._next = self._waiting, [], None
+            await self._call(lambda database: _insert(database, [row for _, row in added], self._max_records))
+        for record, _ in added:
+            self.recent.add((time.perf_counter(), record.id))
+            self._tell(record)
+
+    def _tell(self, record: CallbackRecord | None) -> None:
+        for listener in tuple(self.listeners):
+            listener(record)
 
     async def _call(self, function: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """What `function` makes of the database, in the journal's thread."""

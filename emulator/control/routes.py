@@ -10,6 +10,7 @@ from emulator import __version__
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer, refusal_answer
 from emulator.control.callbacks import clear_callbacks, list_callbacks, show_callback
+from emulator.control.events import events
 from emulator.control.guard import check_change, check_origin
 from emulator.control.receiver import receive
 from emulator.control.requests import list_requests
@@ -69,6 +70,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "callbacks": {"GET": list_callbacks, "DELETE": clear_callbacks},
     "callbacks/{id}": {"GET": show_callback},
     "requests": {"GET": list_requests},
+    "events": {"GET": events},
     "reset": {"POST": reset},
     "adopt": {"POST": adopt},
     "receiver": {"*": receive},

@@ -4,7 +4,7 @@ The target is never normalised: `//`, `/./` and `/../` are key text, `%2F` is `/
 Source: vectors of seven SDKs; the Ruby SDK's integration test for `+`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -38,6 +38,9 @@ class Body(Protocol):
 
     async def read(self, limit: int) -> bytes:
         """The whole body; more than `limit` bytes raise `EntityTooLarge`."""
+
+    def when_over(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the client has left or is to leave, as at a stop: nobody need wait for its sake."""
 
 
 class OssRequest(msgspec.Struct, frozen=True, kw_only=True):

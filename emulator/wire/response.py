@@ -4,7 +4,7 @@ Source: "Error responses"; for HEAD, `x-oss-err` as the SDKs read it.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 from urllib.parse import quote
 
@@ -36,12 +36,21 @@ class FileRange(msgspec.Struct, frozen=True):
     count: int
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """Bytes whose number nobody knows beforehand: each piece is sent when it comes, and the connection closed after.
+
+    A client that reads slowly is waited for; the next piece is not asked for before. One that leaves ends the pieces.
+    """
+
+    pieces: AsyncGenerator[bytes, None]
+
+
 class OssResponse(msgspec.Struct, frozen=True):
     """An answer: `headers` in wire spelling and order, without the common ones that every answer carries."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
-    body: bytes | FileRange = b""
+    body: bytes | FileRange | Stream = b""
 
 
 def escape(text: str) -> str:

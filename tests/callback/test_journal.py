@@ -115,6 +115,24 @@ async def test_clear_forgets_records_and_evictions(journal):
     assert (await journal.list()).evicted == 0
 
 
+async def test_listeners_hear_of_what_is_kept_and_of_clearing(journal):
+    heard: list[int | None] = []
+    journal.listeners.add(lambda record: heard.append(record and int(record.id, 16)))
+    await asyncio.gather(*(journal.add(record(number)) for number in (1, 2, 3)))
+    await journal.clear()
+    assert heard == [1, 2, 3, None]
+
+
+async def test_recent_has_the_ids_of_what_was_added_and_when(journal):
+    for number in range(1, 8):
+        await journal.add(record(number))
+    moments = [moment for moment, _ in journal.recent]
+    assert [int(id_, 16) for _, id_ in journal.recent] == [3, 4, 5, 6, 7]
+    assert moments == sorted(moments)
+    await journal.clear()
+    assert list(journal.recent) == []
+
+
 async def test_records_outlive_the_journal(tmp_path):
     path = tmp_path / "callbacks.sqlite"
     for number in (1, 2):

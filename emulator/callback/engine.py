@@ -20,7 +20,7 @@ from emulator.callback.journal import Journal
 from emulator.callback.record import Attempt, CallbackRecord, content
 from emulator.callback.refusals import Refusal
 from emulator.callback.signature import Signer, string_to_sign
-from emulator.callback.spec import CallbackSpec
+from emulator.callback.spec import CallbackSpec, encode, parse_callback
 from emulator.callback.template import IMAGE_VARIABLES, Value
 from emulator.callback.url import CallbackUrl, is_private
 from emulator.clock import Clock
@@ -69,13 +69,28 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Delivery:
-    """One callback under way: what the record will say of it so far."""
+    """One callback under way: what the record will say of it so far.
 
-    def __init__(self, spec: CallbackSpec, upload: Upload, started: datetime) -> None:
+    `original` is the record of the callback that is sent again, `id` then the new record's.
+    """
+
+    def __init__(
+        self,
+        spec: CallbackSpec,
+        upload: Upload,
+        started: datetime,
+        *,
+        id: str | None = None,  # noqa: A002 - the record's own word
+        original: CallbackRecord | None = None,
+    ) -> None:
+        self.id = id or upload.request_id
         self.spec = spec
         self.upload = upload
         self.started = started
-        self.variables: dict[str, Value] = {}
+        self.replay_of = None if original is None else original.id
+        self.variables: dict[str, Value] = {**_system_variables(upload), **spec.variables}
+        if original is not None:  # an image's too, whose object may have gone
+            self.variables |= original.variables
         self.body = b""
         self.string_to_sign = b""
         self.attempts: list[Attempt] = []
@@ -99,7 +114,7 @@ class _Delivery:
         outcome = self.outcome()
         body, is_truncated = content(self.body, body_limit)
         return CallbackRecord(
-            id=self.upload.request_id,
+            id=self.id,
             time=self.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             operation=self.upload.operation,
             bucket=self.upload.bucket,
@@ -115,6 +130,7 @@ class _Delivery:
             message=outcome.message,
             ec=outcome.ec,
             hint=outcome.hint,
+            replay_of=self.replay_of,
         )
 
 
@@ -148,7 +164,7 @@ class CallbackEngine:
         self._clock = clock
         self._endpoint = endpoint
         self._dispatcher = Dispatcher(settings, record_body_bytes=limits.record_body_bytes, is_strict=is_strict)
-        self._in_flight: set[asyncio.Task[Outcome]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
         self.journal = journal
         self.signer = signer
 
@@ -179,10 +195,33 @@ class CallbackEngine:
 
     async def call(self, spec: CallbackSpec, upload: Upload) -> Outcome:
         """Send the callback and say what to answer. It is finished and recorded even if the caller is cancelled."""
-        task = asyncio.create_task(self._deliver(_Delivery(spec, upload, self._clock.now())))
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
-        return await asyncio.shield(task)
+        delivery = _Delivery(spec, upload, self._clock.now())
+        await self._finish(delivery)
+        return delivery.outcome()
+
+    async def replay(
+        self,
+        original: CallbackRecord,
+        *,
+        id: str,  # noqa: A002 - the record's own word
+        to: CallbackUrl | None = None,
+    ) -> CallbackRecord:
+        """Send a recorded callback again: the same body, freshly dated and signed; to another URL if `to` is one.
+
+        Body and `x-oss-request-id` name the upload, as they did; only the record has an `id` of its own.
+
+        Raises:
+            InvalidArgument: the settings of today refuse it, as they would the upload.
+        """
+        custom = {name: value for name, value in original.variables.items() if name.startswith("x:")}
+        spec = parse_callback(encode(original.callback), encode(custom), empty_url="error", is_strict=self._is_strict)
+        assert spec is not None  # what has a record had a URL
+        if to is not None:
+            spec = msgspec.structs.replace(spec, urls=(to,))
+        await self.check(spec)
+        delivery = _Delivery(spec, _upload(original), self._clock.now(), id=id, original=original)
+        await self._finish(delivery)
+        return delivery.record(self._body_limit)
 
     async def close(self, timeout_seconds: float) -> None:
         """Wait for callbacks in flight, at most so long; the rest is broken off, and recorded so."""
@@ -194,7 +233,14 @@ class CallbackEngine:
         await self._dispatcher.close()
         await self.journal.close()
 
-    async def _deliver(self, delivery: _Delivery) -> Outcome:
+    async def _finish(self, delivery: _Delivery) -> None:
+        """Deliver in a task of its own, which goes on if the caller does not."""
+        task = asyncio.create_task(self._deliver(delivery))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+        await asyncio.shield(task)
+
+    async def _deliver(self, delivery: _Delivery) -> None:
         try:
             if len(self._in_flight) > MAX_IN_FLIGHT:
                 delivery.verdict = Verdict(refusals.TOO_MANY_CALLBACKS, hints.too_many(MAX_IN_FLIGHT))
@@ -203,12 +249,10 @@ class CallbackEngine:
         finally:
             await self.journal.add(delivery.record(self._body_limit))
         self._report(delivery)
-        return delivery.outcome()
 
     async def _expand_and_send(self, delivery: _Delivery) -> None:
         """Fill in the template, then try each URL until one answers well."""
         spec, upload = delivery.spec, delivery.upload
-        delivery.variables = {**_system_variables(upload), **spec.variables}
         if upload.image is not None and not IMAGE_VARIABLES.isdisjoint(spec.body.names):
             try:
                 delivery.variables.update(await asyncio.to_thread(_image_variables, upload.image))
@@ -246,7 +290,9 @@ class CallbackEngine:
     def _report(self, delivery: _Delivery) -> None:
         """One line on a success, a warning on a 203, and a warning for each thing that is hardly meant."""
         upload, verdict, attempts = delivery.upload, delivery.verdict, delivery.attempts
-        name = f"{upload.request_id} callback of {upload.operation} {upload.bucket}/{upload.object}"
+        name = f"{delivery.id} callback of {upload.operation} {upload.bucket}/{upload.object}"
+        if delivery.replay_of is not None:
+            name += f" (a replay of {delivery.replay_of})"
         for remark in delivery.remarks():
             _log.warning("%s: %s", name, remark)
         if verdict.refusal is not None:
@@ -259,7 +305,7 @@ class CallbackEngine:
                 verdict.hint,
                 self._endpoint(),
                 RECORDS_PATH,
-                upload.request_id,
+                delivery.id,
             )
             return
         _log.info(
@@ -282,6 +328,23 @@ class CallbackEngine:
 
 def _argument(url: CallbackUrl) -> dict[str, str]:
     return {"ArgumentName": "callbackUrl", "ArgumentValue": url.text}
+
+
+def _upload(record: CallbackRecord) -> Upload:
+    """The upload that a record tells about."""
+    variables = record.variables
+    return Upload(
+        operation=record.operation,
+        bucket=record.bucket,
+        object=record.object,
+        etag=str(variables["etag"]),
+        size=int(variables["size"] or 0),
+        mime_type=str(variables["mimeType"]),
+        crc64=int(variables["crc64"] or 0),
+        content_md5=str(variables["contentMd5"] or ""),
+        request_id=str(variables["reqId"]),
+        client_ip=str(variables["clientIp"]),
+    )
 
 
 def _system_variables(upload: Upload) -> dict[str, Value]:

@@ -58,6 +58,9 @@ class CallbackRecord(msgspec.Struct, frozen=True, kw_only=True):
     value that could be filled in. `string_to_sign` is that of the last URL tried. `truncated` says that `body` and
     `string_to_sign` end at the record's limit. `outcome` is `success` or `failed`; `status`, `message` and `ec` are
     what the uploader was given.
+
+    `replay_of` is the id of the callback that was sent again by this one, whose own `id` is that of the request for it;
+    nobody was given the outcome then.
     """
 
     id: str
@@ -76,6 +79,7 @@ class CallbackRecord(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     ec: str
     hint: str
+    replay_of: str | None = None
 
 
 def content(data: bytes, limit: int) -> tuple[Content, bool]:

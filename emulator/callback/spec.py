@@ -141,6 +141,11 @@ def parse_callback(
     return msgspec.structs.replace(spec, warnings=tuple(_warnings(spec)))
 
 
+def encode(parameters: Mapping[str, object]) -> str:
+    """Parameters as an upload carries them: the base64 of JSON."""
+    return base64.b64encode(msgspec.json.encode(parameters)).decode()
+
+
 class _Callback:
     """The decoded `callback` argument: `text` is its JSON, which errors repeat, `fields` its content."""
 

@@ -1,5 +1,7 @@
-"""The callback records: list with filters, show one, forget all."""
+"""The callback records: list with filters, show one, send it again, forget all."""
 
+from emulator.callback.record import CallbackRecord
+from emulator.callback.url import InvalidUrl, parse_url
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer
 from emulator.control.parameters import check_names, parse_limit
@@ -29,7 +31,37 @@ async def list_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
 
 async def show_callback(ctx: Context, request: OssRequest) -> OssResponse:
     """`GET callbacks/{id}`: one record; its id is the request id of the upload."""
-    record_id = request.target.rstrip("/").rpartition("/")[2]
+    return json_answer(await _find(ctx, request))
+
+
+async def replay_callback(ctx: Context, request: OssRequest) -> OssResponse:
+    """`POST callbacks/{id}/replay`: send it again, to the URL `to` if given; the new record, whatever the outcome.
+
+    Raises:
+        Refusal: there is no such record, or `to` is no URL to call.
+        InvalidArgument: an upload would be refused now, as in a profile that forbids private addresses.
+    """
+    check_names(request.parameters, ("to",))
+    record = await _find(ctx, request)
+    if "reqId" not in record.variables:  # written by 0.1.0, where too many were in flight
+        raise Refusal(409, "The record does not say what the upload was.", "Upload again.")
+    to = request.parameters.get("to")
+    try:
+        url = None if to is None else parse_url(to)
+    except InvalidUrl as error:
+        raise Refusal(400, f"to is {to!r}, which cannot be called: {error}.", "to is one http or https URL.") from None
+    return json_answer(await ctx.callbacks.replay(record, id=request.request_id, to=url))
+
+
+async def clear_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
+    """`DELETE callbacks`: forget them all."""
+    await ctx.callbacks.journal.clear()
+    return OssResponse(204)
+
+
+async def _find(ctx: Context, request: OssRequest) -> CallbackRecord:
+    """The record that the path names."""
+    record_id = [step for step in request.target.split("/") if step][2]
     record = await ctx.callbacks.journal.get(record_id)
     if record is None:
         raise Refusal(
@@ -38,10 +70,4 @@ async def show_callback(ctx: Context, request: OssRequest) -> OssResponse:
             "The id is the x-oss-request-id of the upload. Only uploads with a valid callback have a record, and only "
             "the last limits.records of them are kept.",
         )
-    return json_answer(record)
-
-
-async def clear_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
-    """`DELETE callbacks`: forget them all."""
-    await ctx.callbacks.journal.clear()
-    return OssResponse(204)
+    return record

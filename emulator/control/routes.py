@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from emulator import __version__
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer, refusal_answer
-from emulator.control.callbacks import clear_callbacks, list_callbacks, show_callback
+from emulator.control.callbacks import clear_callbacks, list_callbacks, replay_callback, show_callback
 from emulator.control.events import events
 from emulator.control.guard import check_change, check_origin
 from emulator.control.receiver import receive
@@ -69,6 +69,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "callback_pub_key.pem": {"GET": public_key},
     "callbacks": {"GET": list_callbacks, "DELETE": clear_callbacks},
     "callbacks/{id}": {"GET": show_callback},
+    "callbacks/{id}/replay": {"POST": replay_callback},
     "requests": {"GET": list_requests},
     "events": {"GET": events},
     "reset": {"POST": reset},

@@ -365,3 +365,25 @@ async def test_check_lets_pass(make_engine, spec_for, profile, settings, url):
 async def test_ca_file_that_is_missing_stops_the_start(make_engine: Callable[..., CallbackEngine]):
     with pytest.raises(config.ConfigError, match=r"callback\.tls_verify: no file /nowhere"):
         make_engine(tls_verify="/nowhere")
+
+
+async def test_replay_sends_the_same_body_to_the_same_name_freshly_signed(make_engine, application, spec_for, upload):
+    image = msgspec.structs.replace(upload, image=partial(io.BytesIO, PNG))
+    spec = spec_for(
+        application.url("/cb?id=1"),
+        callbackBody="${object} ${x:user} ${imageInfo.width} ${reqId} " + "long " * 20,
+        callbackBodyType="application/json",
+        additionalHeaders={"x-b": "2"},
+        variables={"x:user": "测试"},
+    )
+    engine = make_engine(limits={"record_body_bytes": 10})
+    await engine.call(spec, image)
+    original = await engine.journal.get(upload.request_id)
+    record = await engine.replay(original, id="66399AA50F1E2D3C4B5A0001")
+    first, second = application.heads
+    assert first == second  # the clock stands still, so Date and signature are the same
+    assert application.bodies[0] == application.bodies[1]
+    assert len(application.bodies[0]) > 100
+    assert (record.id, record.replay_of) == ("66399AA50F1E2D3C4B5A0001", upload.request_id)
+    assert record.variables == original.variables
+    assert await engine.journal.get(record.id) == record

@@ -97,6 +97,11 @@ class Journal:
         )
         return Page(tuple(_decoder.decode(row) for row in rows), evicted)
 
+    async def newest(self, limit: int) -> tuple[CallbackRecord, ...]:
+        """The last records, newest first."""
+        rows = await self._call(lambda database: _select_newest(database, limit))
+        return tuple(_decoder.decode(row) for row in rows)
+
     async def clear(self) -> None:
         """Forget every record."""
         await self._call(_delete_all)
@@ -172,6 +177,11 @@ def _select(
     ).fetchall()
     (oldest,) = database.execute("SELECT min(seq) FROM callbacks").fetchone()
     return [row[0] for row in rows], 0 if oldest is None else oldest - 1
+
+
+def _select_newest(database: sqlite3.Connection, limit: int) -> list[bytes]:
+    rows = database.execute("SELECT record FROM callbacks ORDER BY seq DESC LIMIT ?", (limit,)).fetchall()
+    return [row[0] for row in rows]
 
 
 def _delete_all(database: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from emulator import __version__
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer, refusal_answer
+from emulator.control.callback_wait import wait_for_callbacks
 from emulator.control.callbacks import clear_callbacks, list_callbacks, replay_callback, show_callback
 from emulator.control.events import events
 from emulator.control.guard import check_change, check_origin
@@ -68,6 +69,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "health": {"GET": health},
     "callback_pub_key.pem": {"GET": public_key},
     "callbacks": {"GET": list_callbacks, "DELETE": clear_callbacks},
+    "callbacks/wait": {"GET": wait_for_callbacks},
     "callbacks/{id}": {"GET": show_callback},
     "callbacks/{id}/replay": {"POST": replay_callback},
     "requests": {"GET": list_requests},

@@ -18,9 +18,17 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
+# It is the state of this moment, so nobody may cache it; and no page of another origin may embed it.
+PRIVATE = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
 def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> OssResponse:
-    """`value` as JSON. It is the state of this moment, so nobody may cache it."""
-    common = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    """`value` as JSON."""
+    common = {"Content-Type": "application/json", **PRIVATE}
     return OssResponse(status, common | dict(headers or {}), msgspec.json.encode(value))
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from emulator.context import Context
-from emulator.control.answers import Refusal
+from emulator.control.answers import PRIVATE, Refusal
 from emulator.control.parameters import check_names
 from emulator.control.waiting import Waiting
 from emulator.request_log import RequestEntry, record_of
@@ -50,7 +50,7 @@ async def events(ctx: Context, request: OssRequest) -> OssResponse:
         if name not in TYPES:
             raise Refusal(400, f"There is no type {name!r}.", f"types is a list with commas of {', '.join(TYPES)}.")
     place = _place(ctx, request.headers.get("last-event-id"))
-    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    headers = {"Content-Type": "text/event-stream", **PRIVATE}
     return OssResponse(200, headers, Stream(_stream(ctx, Waiting(request), frozenset(types), place)))
 
 

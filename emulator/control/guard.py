@@ -1,8 +1,8 @@
 """Who may use the emulator's own endpoints, which no signature protects.
 
 Two dangers: another machine that changes the state of an emulator bound to more than loopback, and a web page that
-makes the developer's browser do so, either across origins or by DNS rebinding (the page's own name, pointed at
-127.0.0.1).
+makes the developer's browser do so, or reads what is kept here, either across origins or by DNS rebinding (the page's
+own name, pointed at 127.0.0.1).
 """
 
 import hmac
@@ -15,13 +15,16 @@ from emulator.wire.address import host_id
 from emulator.wire.request import OssRequest
 
 _READING_METHODS = ("GET", "HEAD")
+_FOREIGN_SITES = ("cross-site", "same-site")  # the same site on another port is another origin
 
 
 def check_origin(config: Config, request: OssRequest) -> None:
     """Refuse what a foreign web page may have sent.
 
     Raises:
-        Refusal: 403, for a Host that is none of the emulator's names, or an Origin that is not this Host.
+        Refusal: 403, for a Host that is none of the emulator's names, an Origin that is not this Host, or what a
+            browser says that another origin's page has asked for (an image or a script has no Origin). A link that is
+            followed here is fine: the page that has it does not see where it leads.
     """
     host = request.headers.get("host", "")  # not `request.host`, which can come from X-Forwarded-Host
     if not _is_own_name(config, host_id(host)):
@@ -33,11 +36,9 @@ def check_origin(config: Config, request: OssRequest) -> None:
         )
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-        raise Refusal(
-            403,
-            f"The control endpoints do not answer to web pages of {origin!r}.",
-            "Only pages that the emulator itself serves may use them from a browser; let your server or your test ask.",
-        )
+        raise _refusal_of_pages(f"of {origin!r}")
+    if request.headers.get("sec-fetch-site") in _FOREIGN_SITES and not _is_followed_link(request):
+        raise _refusal_of_pages("of another origin")
 
 
 def check_change(config: Config, request: OssRequest) -> None:
@@ -66,6 +67,23 @@ def check_change(config: Config, request: OssRequest) -> None:
             "Send the value of control.token in the emulator's configuration.",
             {"WWW-Authenticate": "Bearer"},
         )
+
+
+def _refusal_of_pages(which: str) -> Refusal:
+    return Refusal(
+        403,
+        f"The control endpoints do not answer to web pages {which}.",
+        "Only pages that the emulator itself serves may use them from a browser; let your server or your test ask.",
+    )
+
+
+def _is_followed_link(request: OssRequest) -> bool:
+    headers = request.headers
+    return (
+        request.method == "GET"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+    )
 
 
 def _is_own_name(config: Config, name: str) -> bool:

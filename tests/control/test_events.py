@@ -26,6 +26,7 @@ async def test_requests_and_callbacks_are_told_in_the_order_they_happen(oss):
         assert reader.status_line == "HTTP/1.1 200 OK"
         assert reader.headers["content-type"] == "text/event-stream"
         assert reader.headers["cache-control"] == "no-store"
+        assert reader.headers["cross-origin-resource-policy"] == "same-origin"
         await oss.get("nothing")
         upload_id = await upload(oss, "a")
         got, called, put = await reader.read(3)

@@ -95,6 +95,42 @@ def test_pages_of_other_origins_are_refused(origin):
     assert refused.value.status == 403
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"sec_fetch_mode": "no-cors", "sec_fetch_dest": "script"}, id="a script"),
+        pytest.param({"sec_fetch_mode": "no-cors", "sec_fetch_dest": "empty"}, id="a fetch that sends no Origin"),
+        pytest.param({"sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"}, id="a frame"),
+    ],
+)
+def test_what_a_page_of_another_origin_embeds_is_refused(site, headers):
+    with pytest.raises(Refusal) as refused:
+        check_origin(CONFIG, request(host="localhost:8280", sec_fetch_site=site, **headers))
+    assert refused.value.status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"sec_fetch_site": "none", "sec_fetch_mode": "navigate"}, id="typed in"),
+        pytest.param({"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, id="a page of the emulator's own"),
+        pytest.param(
+            {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"},
+            id="a link that is followed",
+        ),
+    ],
+)
+def test_what_the_developer_opens_is_answered(headers):
+    check_origin(CONFIG, request(host="localhost:8280", **headers))
+
+
+def test_a_form_of_another_site_is_refused_though_it_navigates():
+    headers = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    with pytest.raises(Refusal):
+        check_origin(CONFIG, request("POST", host="localhost:8280", **headers))
+
+
 @pytest.mark.parametrize("client", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 def test_this_machine_may_change_state(client):
     check_change(Config(), request("POST", client))

@@ -94,16 +94,38 @@ async def test_reset_takes_objects_and_records_away_and_brings_the_buckets_back(
     names = (await oss.request("GET", "/")).texts(".//Bucket/Name")
     assert names == ["examplebucket", "photos"]
     assert json.loads((await oss.request("GET", "/_emulator/callbacks")).body) == {"callbacks": [], "evicted": 0}
+    requests = json.loads((await oss.request("GET", "/_emulator/requests")).body)["requests"]
+    assert [record["operation"] for record in requests] == ["GetObject", "ListBuckets"]  # those after the reset
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "callbacks"), ("DELETE", "callbacks"), ("POST", "reset"), ("POST", "adopt")]
+    ("method", "path"),
+    [
+        ("GET", "callbacks"),
+        ("DELETE", "callbacks"),
+        ("GET", "callbacks/wait"),
+        ("GET", "callbacks/x"),
+        ("POST", "callbacks/x/replay"),
+        ("GET", "requests"),
+        ("GET", "events"),
+        ("POST", "reset"),
+        ("POST", "adopt"),
+    ],
 )
 async def test_foreign_host_and_foreign_origin_are_refused(oss, method, path):
-    for headers in (FOREIGN, {"Origin": "http://evil.example.com"}):
+    for headers in (FOREIGN, {"Origin": "http://evil.example.com"}, {"Sec-Fetch-Site": "cross-site"}):
         response = await oss.request(method, f"/_emulator/{path}", headers=headers)
         assert response.status == 403
         assert set(json.loads(response.body)) == {"error", "hint"}
+
+
+@pytest.mark.parametrize("path", ["callbacks", "requests", "callbacks/wait?timeout=0", "nothing"])
+async def test_no_page_may_embed_an_answer(oss, path):
+    headers = (await oss.request("GET", f"/_emulator/{path}")).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in headers
 
 
 @pytest.mark.parametrize("path", ["health", "callback_pub_key.pem"])

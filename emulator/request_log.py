@@ -103,9 +103,17 @@ class RequestLog:
         self.recent: Ring[RequestEntry] = Ring(limits.records)
         self.listeners: set[Callable[[], None]] = set()
         self.run = secrets.token_hex(4)
+        self._learned: dict[str, tuple[str, str]] = {}  # key and principal by request id
+
+    def learn(self, request_id: str, *, key: str, principal: str = "") -> None:
+        """Say of a request under way what its head does not tell: a form names its key and its sender within."""
+        self._learned[request_id] = (shortened(key), principal)
 
     def add(self, entry: RequestEntry) -> None:
         """Keep a request."""
+        if self._learned:
+            key, principal = self._learned.pop(entry.id, (entry.key, entry.principal))
+            entry = entry._replace(key=key, principal=principal)
         self.recent.add(entry)
         for listener in self.listeners:
             listener()

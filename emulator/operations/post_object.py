@@ -62,6 +62,7 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
     async with open_form(request.headers.get("content-type", ""), body) as form:
         fields = form.fields
         key = _key(form)
+        ctx.requests.learn(request.request_id, key=key)
         size = _authorize(ctx, request, form, key)
         callback = await _read_callback(ctx, request, form)
         check_key(key)
@@ -117,6 +118,7 @@ def _authorize(ctx: Context, request: OssRequest, form: Form, key: str) -> SizeR
     """Check that whoever signed the form allows this upload; how long its file may be."""
     auth = ctx.config.auth
     principal = authenticate_form(request, form.fields, auth, request.received)
+    ctx.requests.learn(request.request_id, key=key, principal=principal.access_key_id or "")
     size = SizeRange()
     if form.fields.get("policy"):
         policy = parse_policy(form.fields["policy"])

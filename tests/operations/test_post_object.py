@@ -706,3 +706,11 @@ async def test_refused_form_calls_nobody_back(signing: OssClient, app_server: Ap
     fields = {"key": "a.txt", "callback": callback(app_server.url), **signed(["content-length-range", 0, 1])}
     assert (await refusal(signing, form(fields))).code == "EntityTooLarge"
     assert app_server.received == []
+
+
+async def test_the_record_of_the_request_has_the_form_s_key_and_sender(signing: OssClient) -> None:
+    await post(signing, form({"key": "dir/${filename}", **signed()}, b"hello", filename="a.txt"))
+    await post(signing, form({"key": "b", **signed(["eq", "$key", "a"])}, b"hello"))
+    records = json.loads((await signing.request("GET", "/_emulator/requests")).body)["requests"]
+    told = [(record["operation"], record["object"], record["principal"], record["code"]) for record in records]
+    assert told == [("PostObject", "dir/a.txt", KEY.id, ""), ("PostObject", "b", KEY.id, "AccessDenied")]

@@ -209,3 +209,11 @@ asyncio.run(main())
 )
 def test_content_is_text_or_base64(data, limit, expected):
     assert content(data, limit) == expected
+
+
+async def test_listeners_hear_of_each_record_and_of_the_end_of_all(journal):
+    heard = []
+    journal.listeners.add(heard.append)
+    await asyncio.gather(journal.add(record(1)), journal.add(record(2)))
+    await journal.clear()
+    assert heard == [record(1), record(2), None]

@@ -51,16 +51,24 @@ _Raw = dict[str, tuple[Any, str]]  # by dotted path: what was given, and where
 _Settings = dict[str, Any]  # by dotted path: what it means
 
 
-def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Config:
+def load(
+    file: Path | None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    *,
+    defaults: Mapping[str, object] | None = None,
+) -> Config:
     """The configuration.
 
-    `flags` are by dotted path (`server.port`), as text or as what they mean. In `environ`, lists and maps are YAML
-    text. A `storage.data_dir` takes back a `storage.ephemeral` of a layer below; in one layer they exclude each other.
+    `defaults` are sections as in a file, and below all else. `flags` are by dotted path (`server.port`), as text or as
+    what they mean. In `environ`, lists and maps are YAML text. A `storage.data_dir` takes back a `storage.ephemeral` of
+    a layer below; in one layer they exclude each other.
 
     Raises:
         ConfigError: something is unknown, of the wrong type or impossible.
     """
     layers = (
+        _typed(_from_sections(defaults or {}, "in the settings given"), is_text=False),
         _typed(_from_file(file) if file else {}, is_text=False),
         _typed(_from_environment(environ), is_text=True),
         _typed(_from_flags(flags), is_text=True),
@@ -97,12 +105,15 @@ def _from_file(file: Path) -> _Raw:
         return {}
     if not isinstance(document, dict):
         raise ConfigError(f"{file}: expected sections such as `server:`, got {document!r:.60}")
+    return _from_sections(document, f"in {file}")
+
+
+def _from_sections(sections: Mapping[Any, Any], origin: str) -> _Raw:
     raw: _Raw = {}
-    origin = f"in {file}"
-    for name, value in document.items():
+    for name, value in sections.items():
         if name not in _SECTIONS:
             raw[_known(str(name), origin)] = value, origin
-        elif isinstance(value, dict):
+        elif isinstance(value, Mapping):
             raw |= {_known(f"{name}.{key}", origin): (item, origin) for key, item in value.items()}
         elif value is not None:  # `None`: every key of the section is commented out
             raise ConfigError(f"{name}: expected keys and values, got {value!r:.60} ({origin})")
@@ -176,6 +187,8 @@ def _typed(raw: _Raw, *, is_text: bool) -> _Settings:
 def _read_path(kind: type, value: object) -> Path:
     """The one type that msgspec does not know; `~` is the home directory."""
     assert kind is Path
+    if isinstance(value, Path):
+        return value
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("Expected a path")
     return Path(value).expanduser()

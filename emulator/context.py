@@ -1,5 +1,7 @@
 """Context: all that an operation sees of the emulator beside the request itself."""
 
+import asyncio
+
 import msgspec
 
 from emulator.callback.engine import CallbackEngine
@@ -18,3 +20,10 @@ class Context(msgspec.Struct, frozen=True):
     store: Store
     callbacks: CallbackEngine
     requests: RequestLog
+
+    async def reset(self) -> None:
+        """All objects, uploads and records away, the buckets as configured."""
+        await asyncio.gather(
+            self.store.reset(self.config.new_buckets(self.clock.now())), self.callbacks.journal.clear()
+        )
+        self.requests.clear()

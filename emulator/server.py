@@ -8,16 +8,19 @@ with EmulatorThread(Config()) as emulator:      # for clients that block
 """
 
 import asyncio
+import atexit
 import errno
 import logging
 import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
@@ -26,7 +29,7 @@ from emulator.callback.engine import CallbackEngine
 from emulator.callback.journal import Journal
 from emulator.callback.signature import Signer
 from emulator.clock import Clock, Ids
-from emulator.config import Config
+from emulator.config import AccessKey, Config
 from emulator.connection import HttpServer
 from emulator.context import Context
 from emulator.control.routes import respond
@@ -35,8 +38,11 @@ from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 
 BACKLOG = 1024
+DEFAULT_REGION = "cn-hangzhou"  # for clients, which must name one, where the emulator takes any
 
 logger = logging.getLogger("emulator.server")
+
+_Result = TypeVar("_Result")
 
 
 class ServerError(Exception):
@@ -46,9 +52,11 @@ class ServerError(Exception):
 class Emulator:
     """One emulator: a data directory, a port, and everything between.
 
-    `endpoint` is its URL once it is started, such as `http://127.0.0.1:8280`. `clock` and `ids` are for tests that
-    must hold time and chance still.
+    `endpoint` is its URL once it is started, such as `http://127.0.0.1:8280`, and `context` are its parts. `clock` and
+    `ids` are for tests that must hold time and chance still.
     """
+
+    context: Context
 
     def __init__(self, config: Config | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self.config = config or Config()
@@ -57,6 +65,31 @@ class Emulator:
         self._clock = clock or Clock()
         self._ids = ids or Ids()
         self._parts = AsyncExitStack()
+
+    @property
+    def key(self) -> AccessKey:
+        """The key pair for clients: the first that is configured."""
+        return self.config.auth.keys[0]
+
+    @property
+    def region(self) -> str:
+        """The region for clients."""
+        return DEFAULT_REGION if self.config.auth.region == "any" else self.config.auth.region
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """How to reach it, as environment variables; the SDKs read the key pair from these names.
+
+        A session token that is `""` must be unset: with it the key pair would be taken for a temporary one.
+        """
+        return {
+            "OSS_ENDPOINT": self.endpoint,
+            "OSS_ACCESS_KEY_ID": self.key.id,
+            "OSS_ACCESS_KEY_SECRET": self.key.secret,
+            "OSS_SESSION_TOKEN": self.key.token,
+            "OSS_REGION": self.region,
+            "OSS_BUCKET": next(iter(self.config.bucket_names), ""),
+        }
 
     async def start(self) -> None:
         """Open the data directory and accept connections.
@@ -103,8 +136,8 @@ class Emulator:
             endpoint=lambda: _with_scheme(config.server.public_endpoint) or self.endpoint,
         )
         self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
-        context = Context(config, self._clock, self._ids, store, callbacks, RequestLog(config.limits))
-        app = App(context, respond)
+        self.context = Context(config, self._clock, self._ids, store, callbacks, RequestLog(config.limits))
+        app = App(self.context, respond)
         server = HttpServer(app.handle, app.refuse)
         runner = web.ServerRunner(server)
         await runner.setup()
@@ -173,12 +206,39 @@ class EmulatorThread:
         if self._failure is not None:
             self._thread.join()
             raise self._failure
+        atexit.register(self._remove_litter)
+
+    def submit(self, work: Coroutine[Any, Any, _Result]) -> "Future[_Result]":
+        """Have `work` done in the emulator's loop. For threads other than its own, which would wait for itself.
+
+        Raises:
+            RuntimeError: the emulator is not running, or it is its own thread that asks.
+        """
+        if self._loop is None or not self._thread.is_alive() or threading.current_thread() is self._thread:
+            work.close()
+            own = "The emulator's own thread cannot wait for the emulator."
+            raise RuntimeError(own if self._thread.is_alive() else "The emulator is not running.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """What `work` gives, done in the emulator's loop.
+
+        Raises:
+            RuntimeError: as `submit`.
+        """
+        return self.submit(work).result()
 
     def stop(self) -> None:
         """Stop, and wait until the thread has ended."""
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+        atexit.unregister(self._remove_litter)
+
+    def _remove_litter(self) -> None:
+        """Take the temporary folder along where a program ends without `stop`."""
+        if self.emulator.config.storage.ephemeral:
+            shutil.rmtree(self.emulator.data_dir, ignore_errors=True)
 
     def _run(self) -> None:
         asyncio.run(self._serve())

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import socket
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -31,6 +32,25 @@ def test_emulator_runs_in_a_thread_of_its_own(config: Config) -> None:
         assert health(emulator.endpoint) == "ok"
     with pytest.raises(OSError, match="refused"):
         health(emulator.endpoint)
+
+
+def test_work_is_done_in_the_loop_of_the_emulator_s_thread(config: Config) -> None:
+    async def name() -> str:
+        return threading.current_thread().name
+
+    thread = EmulatorThread(config)
+
+    async def ask_itself() -> None:
+        thread.run(name())
+
+    with pytest.raises(RuntimeError, match="The emulator is not running"):
+        thread.run(name())
+    with thread:
+        assert thread.run(name()) == "oss-emulator"
+        with pytest.raises(RuntimeError, match="own thread cannot wait for the emulator"):
+            thread.run(ask_itself())
+    with pytest.raises(RuntimeError, match="The emulator is not running"):
+        thread.run(name())
 
 
 async def test_localhost_is_both_loopback_addresses(config: Config) -> None:

@@ -5,7 +5,9 @@ Bodies are text; bytes that are not UTF-8 are `{"base64": ...}`. Headers are pai
 
 import base64
 import codecs
+import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -80,6 +82,31 @@ class CallbackRecord(msgspec.Struct, frozen=True, kw_only=True):
     ec: str
     hint: str
     replay_of: str | None = None
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of a body that is a form, decoded; of a name that comes twice, the last.
+
+        Raises:
+            ValueError: the body was kept in part only, or is not UTF-8.
+        """
+        return dict(parse_qsl(self._whole_body(), keep_blank_values=True))
+
+    @property
+    def json(self) -> Any:
+        """What a body that is JSON says.
+
+        Raises:
+            ValueError: it is no JSON, or it was kept in part only, or is not UTF-8.
+        """
+        return json.loads(self._whole_body())
+
+    def _whole_body(self) -> str:
+        if self.truncated:
+            raise ValueError("The record holds the beginning of the body only; limits.record_body_bytes keeps more.")
+        if isinstance(self.body, Binary):
+            raise ValueError("The body is not UTF-8.")
+        return self.body
 
 
 def content(data: bytes, limit: int) -> tuple[Content, bool]:

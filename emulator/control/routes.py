@@ -59,9 +59,7 @@ async def adopt(ctx: Context, request: OssRequest) -> OssResponse:
 
 async def reset(ctx: Context, request: OssRequest) -> OssResponse:
     """`POST reset`: all objects, uploads and records away, the buckets as configured."""
-    await ctx.store.reset(ctx.config.new_buckets(ctx.clock.now()))
-    await ctx.callbacks.journal.clear()
-    ctx.requests.clear()
+    await ctx.reset()
     return OssResponse(204)
 
 

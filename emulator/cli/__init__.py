@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from emulator import __version__
+from emulator.cli import exec as exec_command
 from emulator.cli import expand, operations, serve
 from emulator.cli.command import FAILED, INTERRUPTED, WRONG_USAGE, Failure, Parser
 from emulator.config import ConfigError
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return _complain(str(error), WRONG_USAGE)
     except Failure as error:
-        return _complain(str(error), FAILED)
+        return _complain(str(error), error.status)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `oss-emulator operations | head`
@@ -46,6 +47,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"oss-emulator {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (serve, expand, operations):
+    for command in (serve, exec_command, expand, operations):
         command.add_to(commands)
     return parser

@@ -13,7 +13,11 @@ INTERRUPTED = 130  # as shells count: 128 and the signal's number
 
 
 class Failure(Exception):
-    """The command cannot be done; the message is the one line that says why."""
+    """The command cannot be done; the message is the one line that says why. `status` is the exit status."""
+
+    def __init__(self, message: str, status: int = FAILED) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Parser(argparse.ArgumentParser):

@@ -17,7 +17,7 @@ from msgspec import structs
 from emulator import operations
 from emulator.auth.acl import authorize
 from emulator.auth.authenticate import authenticate
-from emulator.connection import Reply, RequestBody
+from emulator.connection import Hangup, ImpairedBody, ImpairedReply, Reply, RequestBody
 from emulator.context import Context
 from emulator.errors import (
     BadRequest,
@@ -28,6 +28,7 @@ from emulator.errors import (
     OperationNotImplemented,
     OssError,
 )
+from emulator.faults import ConnectionCut, Fault
 from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
 from emulator.operations._table import Operation
@@ -36,7 +37,7 @@ from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucke
 from emulator.wire.cors import CorsQuestion, allow_headers, explain_refusal, needs_leave
 from emulator.wire.dates import format_http_date
 from emulator.wire.request import OssRequest, parse_headers, parse_query
-from emulator.wire.response import OssResponse, Stream, error_response, hint_header
+from emulator.wire.response import FileRange, OssResponse, Stream, error_response, hint_header
 
 CONTROL_PREFIX = "/_emulator"
 
@@ -99,7 +100,9 @@ class App:
             if is_control:
                 response = await self._control(self._context, request)
             else:
-                response = await self._answer(exchange)
+                response = await self._answer(raw, exchange)
+        except ConnectionCut:
+            return Hangup()
         except OssError as error:
             exchange.error = error
             response = self._refusal(request, error)
@@ -115,7 +118,7 @@ class App:
             self._record(exchange, response, ended - started, ended)
         return self._reply(raw, request, response, ended - started)
 
-    async def _answer(self, exchange: _Exchange) -> OssResponse:
+    async def _answer(self, raw: web.BaseRequest, exchange: _Exchange) -> OssResponse:
         context = self._context
         request, operation, bucket = self._place(exchange)
         if not operation.takes_callback and ("x-oss-callback" in request.headers or "callback" in request.parameters):
@@ -136,7 +139,42 @@ class App:
             if identity.principal.is_anonymous:
                 record = context.store.find(request.bucket, request.key) if bucket and request.key else None
                 authorize(operation.action, identity.principal, bucket, record, context.config.auth)
+        fault = context.faults.meet("request", operation.name, request.bucket, request.key)
+        if fault is not None:
+            return await self._misbehave(raw, request, operation, fault)
         return await operation.handler(context, request)
+
+    async def _misbehave(
+        self, raw: web.BaseRequest, request: OssRequest, operation: Operation, fault: Fault
+    ) -> OssResponse:
+        """The answer to a request on which `fault` acts.
+
+        Raises:
+            ConnectionCut: there is none.
+        """
+        do = fault.do
+        hint = {"x-emulator-hint": hint_header(fault.hint)}
+        await asyncio.sleep(do.delay_seconds)
+        if do.cut == "before":
+            raise ConnectionCut
+        if error := fault.error(request.bucket, request.key):
+            raise error
+        if do.status is not None:
+            page = f"<html><body><h1>{do.status} {_PHRASES.get(do.status, 'Unknown')}</h1></body></html>\n"
+            return OssResponse(do.status, {"Content-Type": "text/html", **hint}, page.encode())
+        is_cut = do.cut == "mid-body"
+        if request.body.is_declared and request.body.length != 0 and (is_cut or do.bytes_per_second):
+            body = ImpairedBody(raw, self._idle_timeout_seconds, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
+            request = structs.replace(request, body=body)
+            is_cut = False  # it is already, if the operation wants the body
+        request = structs.replace(request, is_cut_after_store=do.cut == "after-store")
+        response = await operation.handler(self._context, request)
+        if do.cut == "after-store":
+            if isinstance(response.body, FileRange):
+                response.body.file.close()
+            raise ConnectionCut
+        headers = {**hint, **response.headers}
+        return structs.replace(response, headers=headers, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
 
     def _place(self, exchange: _Exchange) -> tuple[OssRequest, Operation, Bucket | None]:
         """Which operation the request is, and in which bucket.
@@ -313,4 +351,9 @@ class App:
             raise AssertionError("A header value with a line break got past the readers of emulator.wire.")
         if request.method == "HEAD" or response.status in _BODILESS:
             body = b""
-        return Reply(response.status, head.encode("utf-8", "surrogateescape"), body, keep_alive=keep_alive)
+        encoded = head.encode("utf-8", "surrogateescape")
+        if (response.bytes_per_second or response.is_cut) and not isinstance(body, Stream):
+            return ImpairedReply(
+                response.status, encoded, body, bytes_per_second=response.bytes_per_second, is_cut=response.is_cut
+            )
+        return Reply(response.status, encoded, body, keep_alive=keep_alive)

@@ -30,6 +30,7 @@ _REGION = r"\A[a-z0-9-]+\Z"
 _DIGITS = r"\A[0-9]+\Z"
 _ONE_STAR = r"\A([^*\x00-\x20\x7f]+\*?|\*)[^*\x00-\x20\x7f]*\Z"
 _NO_STAR = r"\A[^*\x00-\x20\x7f]+\Z"
+_FAULT_ID = r"\A[A-Za-z0-9._-]{1,64}\Z"
 
 PATTERNS = {
     _BUCKET_NAME: "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends",
@@ -42,6 +43,7 @@ PATTERNS = {
     _DIGITS: "digits alone",
     _ONE_STAR: "text without blanks and with at most one *",
     _NO_STAR: "text without blanks and *",
+    _FAULT_ID: "1 to 64 letters, digits, dots, hyphens and underscores",
 }
 """What each pattern asks for, in words."""
 
@@ -211,6 +213,55 @@ class Limits(Section, frozen=True):
     record_body_bytes: Annotated[int, Meta(ge=0)] = 65_536
 
 
+class FaultOccasion(Section, frozen=True, omit_defaults=True):
+    """What a fault acts on: a request, or the attempt to call an application server back. What is empty fits anything.
+
+    `object` is a glob (`*` takes slashes too), and so is `bucket`. Of what fits, a fault acts from the `nth` on, at
+    most `times` times (an `nth` without `times`: once), and each time with the chance `share`; the same `seed` makes
+    the same choices.
+    """
+
+    leg: Literal["request", "callback"] = "request"
+    operation: str = ""
+    bucket: str = ""
+    object: str = ""
+    nth: Annotated[int, Meta(ge=1)] | None = None
+    times: Annotated[int, Meta(ge=1)] | None = None
+    share: Annotated[float, Meta(gt=0, le=1)] = 1
+    seed: int = 0
+
+
+CallbackFault = Literal[
+    "refused", "dns", "timeout", "tls", "not-json", "no-length", "too-long", "too-many", "image-info"
+]
+
+
+class FaultAction(Section, frozen=True, omit_defaults=True):
+    """What a fault does.
+
+    `error` answers with an OSS error by its Code. `callback` lets a callback fail in this way, and nobody is called.
+    `status` is what a proxy in front of OSS answers, or an application server that is called back. `delay_seconds`
+    come first. `cut` ends the connection: `before` anything is done, `after-store`, when the object is there and nobody
+    has been called back, or `mid-body`, half-way through the request's body, or the answer's if the request has none.
+    `bytes_per_second` slows both bodies down.
+    """
+
+    error: str = ""
+    callback: CallbackFault | None = None
+    status: Annotated[int, Meta(ge=200, le=599)] | None = None
+    delay_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0
+    cut: Literal["before", "after-store", "mid-body"] | None = None
+    bytes_per_second: Annotated[int, Meta(ge=1)] | None = None
+
+
+class FaultRule(Section, frozen=True, kw_only=True):
+    """A failure on demand: `do` it `on` this occasion. A rule without an `id` is given one."""
+
+    id: Annotated[str, Meta(pattern=_FAULT_ID)] | None = None
+    on: FaultOccasion = FaultOccasion()
+    do: FaultAction
+
+
 class Log(Section, frozen=True):
     """What is written to stderr."""
 
@@ -235,6 +286,7 @@ class Config(Section, frozen=True):
     cors: Cors = Cors()
     callback: Callback = Callback()
     limits: Limits = Limits()
+    faults: tuple[FaultRule, ...] = ()
     log: Log = Log()
     control: Control = Control()
 

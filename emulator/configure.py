@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from emulator.config import PATTERNS, AccessKey, Config, ConfigError, ConfiguredBucket, Section
+from emulator.config import (
+    PATTERNS,
+    AccessKey,
+    Config,
+    ConfigError,
+    ConfiguredBucket,
+    FaultRule,
+    Section,
+)
+from emulator.errors import BY_CODE
 from emulator.model import Acl
 
 FLAGS = {
@@ -85,6 +94,21 @@ def load(
         (sections[name] if name else parts)[key] = value
     parts |= {name: _SECTIONS[name](**values) for name, values in sections.items()}
     return Config(**parts)
+
+
+def read_fault_rule(value: object) -> FaultRule:
+    """The rule that `value`, a JSON document, is.
+
+    Raises:
+        ConfigError: it makes no sense; the message begins with the place within it.
+    """
+    try:
+        rule = msgspec.convert(value, FaultRule)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_in_words(str(error), value, FaultRule).removeprefix(".").removeprefix(": ")) from error
+    for place, problem in _fault_problems(rule):
+        raise ConfigError(f"{place}: {problem}")
+    return rule
 
 
 # --- The layers -----------------------------------------------------------------------------------------------------
@@ -265,9 +289,54 @@ def _check_file(file: bool | str | None) -> _Problems:
         yield "", f"expected an existing file, got {file!r}"
 
 
+def _check_faults(rules: tuple[FaultRule, ...]) -> _Problems:
+    ids: set[str] = set()
+    for index, rule in enumerate(rules):
+        if rule.id in ids:
+            yield f"[{index}].id", f"{rule.id} is in the list already"
+        if rule.id is not None:
+            ids.add(rule.id)
+        for place, problem in _fault_problems(rule):
+            yield f"[{index}].{place}", problem
+
+
+_OF_REQUESTS = ("error", "cut", "bytes_per_second")
+_ANSWERS = ("error", "callback", "status")
+_NOT_FAULTS = ("CallbackFailed", "NotModified")
+
+
+def _fault_problems(rule: FaultRule) -> _Problems:
+    """What cannot be done on the rule's leg, or not together."""
+    do, leg = rule.do, rule.on.leg
+    given = [field.name for field in msgspec.structs.fields(do) if getattr(do, field.name)]
+    if not given:
+        yield "do", "says nothing to do"
+    if leg == "callback":
+        for name in _OF_REQUESTS:
+            if name in given:
+                yield f"do.{name}", "cannot be done to a callback; use callback, status or delay_seconds"
+        if do.status == 200:
+            yield "do.status", "200 is no failure of a callback"
+    elif "callback" in given:
+        yield "do.callback", "is for on.leg callback"
+    elif do.status is not None and do.status < 400:
+        yield "do.status", f"expected 400 to 599, got {do.status}"
+    answers = [name for name in _ANSWERS if name in given]
+    if len(answers) > 1 or (answers and do.cut):
+        yield "do", f"{' and '.join([*answers, *(['cut'] if do.cut else [])])} exclude each other"
+    if do.error and do.error not in BY_CODE:
+        yield "do.error", f"no such Code: {do.error!r}{_did_you_mean(do.error, BY_CODE)}"
+    if do.error in _NOT_FAULTS:
+        yield (
+            "do.error",
+            f"{do.error} is no error of a request" + ("; use on.leg callback" if do.error == "CallbackFailed" else ""),
+        )
+
+
 _CHECKS: dict[str, Callable[[Any], _Problems]] = {
     "buckets": _check_buckets,
     "auth.keys": _check_keys,
+    "faults": _check_faults,
     "callback.tls_verify": _check_file,
     "callback.private_key_file": _check_file,
 }

@@ -6,7 +6,7 @@ router and no middleware, which cost more than all of the emulator's own work on
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -14,12 +14,15 @@ from aiohttp import ClientPayloadError, HttpVersion11, http_exceptions, web
 from aiohttp.abc import AbstractStreamWriter
 
 from emulator.errors import EntityTooLarge, IncompleteBody, RequestTimeout
+from emulator.faults import ConnectionCut
 from emulator.wire.response import FileRange, Stream
 
 PIECE_BYTES = 1024 * 1024
 WHOLE_WRITE_BYTES = 128 * 1024  # up to here one read and one write beat sendfile's two system calls
 LEAVING_SECONDS = 0.1  # the most that a stop waits for a client which still sends what was refused, or reads a stream
 DRAIN_BYTES = 1024 * 1024  # an unread body up to here is read and dropped, so that the connection stays usable
+
+SLICES_PER_SECOND = 10  # in which a slowed down body comes
 
 Handler = Callable[[web.BaseRequest], Awaitable["Reply"]]
 Refuse = Callable[[web.BaseRequest, str], "Reply"]
@@ -43,7 +46,7 @@ class RequestBody:
             return content.read_nowait()
         return None
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes.
 
         Raises:
@@ -98,6 +101,37 @@ class RequestBody:
         if self._request.content.is_eof():
             return True
         return not self._awaits_continue and self.length is not None and self.length <= DRAIN_BYTES
+
+
+class ImpairedBody(RequestBody):
+    """A body that a fault slows down to `bytes_per_second`, or in the middle of which it cuts the connection."""
+
+    def __init__(
+        self, request: web.BaseRequest, idle_timeout_seconds: float, *, bytes_per_second: int | None, is_cut: bool
+    ) -> None:
+        super().__init__(request, idle_timeout_seconds)
+        self._bytes_per_second = bytes_per_second
+        self._is_cut = is_cut
+
+    def at_hand(self) -> bytes | None:
+        """Nothing: it comes in pieces."""
+        return None
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The body as it is let through.
+
+        Raises:
+            ConnectionCut: half of it has come. Of a chunked body nobody knows the half: its first piece.
+            IncompleteBody, RequestTimeout: as of every body.
+        """
+        left = (self.length or 0) // 2
+        async with aclosing(super().pieces()) as pieces:
+            async for piece in pieces:
+                async for slice_ in _paced(piece[:left] if self._is_cut else piece, self._bytes_per_second):
+                    yield slice_
+                left -= len(piece)
+                if self._is_cut and left <= 0:
+                    raise ConnectionCut
 
 
 class Reply(web.StreamResponse):
@@ -163,21 +197,101 @@ class Reply(web.StreamResponse):
             await self._send_pieces(request, part)  # TLS, or a file system without sendfile
 
     async def _send_pieces(self, request: web.BaseRequest, part: FileRange) -> None:
-        offset, end = part.offset, part.offset + part.count
-        while offset < end:
-            # Awaited to its end even when cancelled: the descriptor must not be closed under a read.
-            read = asyncio.ensure_future(
-                asyncio.to_thread(os.pread, part.file.fileno(), min(PIECE_BYTES, end - offset), offset)
-            )
-            try:
-                piece = await asyncio.shield(read)
-            except asyncio.CancelledError:
-                await asyncio.wait([read])
-                raise
-            if not piece:
-                raise ConnectionResetError("The file is shorter than the answer has promised.")
+        async for piece in _read_pieces(part):
             await request.writer.write(piece)
-            offset += len(piece)
+
+
+class ImpairedReply(Reply):
+    """An answer that a fault slows down to `bytes_per_second`, or half-way through which it cuts the connection.
+
+    Of an answer without a body half the head is sent, so that a cut is a cut. The connection ends with it.
+    """
+
+    def __init__(
+        self, status: int, head: bytes, body: bytes | FileRange, *, bytes_per_second: int | None, is_cut: bool
+    ) -> None:
+        super().__init__(status, head, body, keep_alive=False)
+        self._body_to_send = body
+        self._bytes_per_second = bytes_per_second
+        self._is_cut = is_cut
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send what is to be sent of head and body."""
+        request = self._req
+        assert request is not None
+        self._eof_sent = True
+        self._req = None
+        body = self._body_to_send
+        size = len(body) if isinstance(body, bytes) else body.count
+        left = size // 2 if self._is_cut else size
+        try:
+            await request.writer.write(self._head if size or not self._is_cut else self._head[: len(self._head) // 2])
+            async for piece in _only(body) if isinstance(body, bytes) else _read_pieces(body):
+                async for slice_ in _paced(piece[:left], self._bytes_per_second):
+                    await request.writer.write(slice_)
+                left -= len(piece)
+                if left <= 0:
+                    break
+        finally:
+            if isinstance(body, FileRange):
+                body.file.close()
+        if request.transport is not None:
+            request.transport.close()
+
+
+class Hangup(Reply):
+    """No answer at all: the connection is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(0, b"", b"", keep_alive=False)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Reset the connection."""
+        request = self._req
+        assert request is not None
+        self._eof_sent = True
+        self._req = None
+        if request.transport is not None:
+            request.transport.abort()
+
+
+async def _read_pieces(part: FileRange) -> AsyncIterator[bytes]:
+    """The bytes of `part`.
+
+    Raises:
+        ConnectionResetError: there are fewer than was promised.
+    """
+    offset, end = part.offset, part.offset + part.count
+    while offset < end:
+        # Awaited to its end even when cancelled: the descriptor must not be closed under a read.
+        read = asyncio.ensure_future(
+            asyncio.to_thread(os.pread, part.file.fileno(), min(PIECE_BYTES, end - offset), offset)
+        )
+        try:
+            piece = await asyncio.shield(read)
+        except asyncio.CancelledError:
+            await asyncio.wait([read])
+            raise
+        if not piece:
+            raise ConnectionResetError("The file is shorter than the answer has promised.")
+        yield piece
+        offset += len(piece)
+
+
+async def _only(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _paced(piece: bytes, bytes_per_second: int | None) -> AsyncIterator[bytes]:
+    """`piece`, whole or at a rate: a slice every tenth of a second."""
+    if bytes_per_second is None:
+        yield piece
+        return
+    step = max(1, bytes_per_second // SLICES_PER_SECOND)
+    for start in range(0, len(piece), step):
+        slice_ = piece[start : start + step]
+        await asyncio.sleep(len(slice_) / bytes_per_second)
+        yield slice_
 
 
 class Connection(web.RequestHandler):

@@ -7,6 +7,7 @@ import msgspec
 from emulator.callback.engine import CallbackEngine
 from emulator.clock import Clock, Ids
 from emulator.config import Config
+from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 
@@ -20,9 +21,13 @@ class Context(msgspec.Struct, frozen=True):
     store: Store
     callbacks: CallbackEngine
     requests: RequestLog
+    faults: Faults
 
     async def reset(self) -> None:
-        """All objects, uploads and records away, the buckets as configured."""
+        """Objects, uploads, records away; buckets and faults as configured, clock and ids as started."""
+        self.faults.reset()
+        self.clock.reset()
+        self.ids.seed(None)
         await asyncio.gather(
             self.store.reset(self.config.new_buckets(self.clock.now())), self.callbacks.journal.clear()
         )

@@ -463,6 +463,55 @@ class InternalError(OssError):
     message = "Please contact the server administrator, oss@service.aliyun.com."
 
 
+class ServiceUnavailable(OssError):
+    """OSS is overloaded; clients try again. The emulator never is: this is for failures on demand, as the next ones."""
+
+    status = 503
+    message = "Thread pool is almost full, please retry later."
+
+
+class DownloadTrafficRateLimitExceeded(OssError):
+    """The account reads faster than it may."""
+
+    status = 503
+    message = "Please reduce your download request traffic."
+
+
+class UploadTrafficRateLimitExceeded(OssError):
+    """The account writes faster than it may."""
+
+    status = 503
+    message = "Please reduce your upload request traffic."
+
+
+class TotalQpsLimitExceeded(OssError):
+    """The account sends more requests a second than it may."""
+
+    status = 503
+    message = "Max total qps limit is exceeded."
+
+
+class MetaOperationQpsLimitExceeded(OssError):
+    """The account sends more requests about buckets a second than it may."""
+
+    status = 503
+    message = "Qps limit for the meta operation is exceeded."
+
+
+class ActiveRequestLimitExceeded(OssError):
+    """The account has more requests under way than it may."""
+
+    status = 503
+    message = "Max active request limit is exceeded."
+
+
+class CpuLimitExceeded(OssError):
+    """The account costs OSS more than it may."""
+
+    status = 503
+    message = "Please reduce your request rate."
+
+
 class InsufficientStorage(OssError):
     """The disk below the data directory is full; nothing was stored.
 
@@ -479,3 +528,7 @@ class OperationNotImplemented(OssError):
     status = 501
     code = "NotImplemented"
     message = "The operation is not implemented by the emulator."
+
+
+BY_CODE: dict[str, type[OssError]] = {error.code: error for error in OssError.__subclasses__()}
+"""Every error by the wire's Code. `NotImplemented` is that of an operation."""

@@ -32,8 +32,10 @@ from emulator.clock import Clock, Ids
 from emulator.config import AccessKey, Config
 from emulator.connection import HttpServer
 from emulator.context import Context
+from emulator.control.faults import check_operations
 from emulator.control.routes import respond
 from emulator.errors import NoSuchBucket
+from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 
@@ -54,6 +56,9 @@ class Emulator:
 
     `endpoint` is its URL once it is started, such as `http://127.0.0.1:8280`, and `context` are its parts. `clock` and
     `ids` are for tests that must hold time and chance still.
+
+    Raises:
+        ConfigError: a fault is for an operation that there is not.
     """
 
     context: Context
@@ -62,8 +67,9 @@ class Emulator:
         self.config = config or Config()
         self.endpoint = ""
         self.data_dir = self.config.storage.data_dir
-        self._clock = clock or Clock()
-        self._ids = ids or Ids()
+        self.clock = clock or Clock()
+        self.ids = ids or Ids()
+        check_operations(self.config.faults)
         self._parts = AsyncExitStack()
 
     @property
@@ -121,22 +127,24 @@ class Emulator:
             self.data_dir,
             durability="none" if config.storage.ephemeral else config.storage.durability,
             tree=config.storage.tree,
-            clock=self._clock,
+            clock=self.clock,
         )
         self._parts.push_async_callback(store.close)
         await self._make_buckets(store)
+        faults = Faults(config.faults)
         callbacks = CallbackEngine(
             config.callback,
             config.limits,
             is_strict=config.is_strict,
             account_id=config.auth.account_id,
-            clock=self._clock,
+            clock=self.clock,
+            faults=faults,
             journal=Journal(None if config.storage.ephemeral else self.data_dir / "callbacks.sqlite", config.limits),
             signer=Signer(self.data_dir / "callback_key.pem", config.callback.private_key_file),
             endpoint=lambda: _with_scheme(config.server.public_endpoint) or self.endpoint,
         )
         self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
-        self.context = Context(config, self._clock, self._ids, store, callbacks, RequestLog(config.limits))
+        self.context = Context(config, self.clock, self.ids, store, callbacks, RequestLog(config.limits), faults)
         app = App(self.context, respond)
         server = HttpServer(app.handle, app.refuse)
         runner = web.ServerRunner(server)
@@ -163,7 +171,7 @@ class Emulator:
 
     async def _make_buckets(self, store: Store) -> None:
         """Make the configured buckets that do not exist yet."""
-        for bucket in self.config.new_buckets(self._clock.now()):
+        for bucket in self.config.new_buckets(self.clock.now()):
             try:
                 store.bucket(bucket.name)
             except NoSuchBucket:

@@ -2,7 +2,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,7 @@ class HeldClock(Clock):
     """A clock that stands still until it is moved."""
 
     def __init__(self, now: datetime = datetime(2024, 6, 1, 12, tzinfo=UTC)) -> None:
-        self.time = now
-
-    def now(self) -> datetime:
-        return self.time
-
-    def step(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
+        super().__init__(now, is_frozen=True)
 
 
 MakeOss = Callable[..., Awaitable[OssClient]]

@@ -18,10 +18,13 @@ from yarl import URL
 
 from emulator import config
 from emulator.callback import hints, refusals
+from emulator.callback.on_demand import pretend
 from emulator.callback.record import Attempt, Headers, ReceivedResponse, SentRequest, content
 from emulator.callback.refusals import Refusal
 from emulator.callback.tls import NO_SERVER_NAME, Handshake, make_context
 from emulator.callback.url import CallbackUrl
+from emulator.clock import Clock
+from emulator.faults import Fault, Faults
 
 # How long an answer that has failed already may take to show its body for the record, in seconds.
 LAST_LOOK_SECONDS = 0.5
@@ -33,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What an answer amounts to. A good one has no `refusal`; `body` and `content_type` are then the uploader's.
 
     `hint` explains a refusal; `remarks` are what a good answer would have met with OSS, or other clients with it.
+    `is_final` is a refusal after which no other URL is tried.
     """
 
     refusal: Refusal | None = None
@@ -40,6 +44,7 @@ class Verdict(msgspec.Struct, frozen=True):
     body: bytes = b""
     content_type: str = ""
     remarks: tuple[str, ...] = ()
+    is_final: bool = False
 
 
 class _Exchange:
@@ -92,10 +97,20 @@ class _WatchedTls(ssl.SSLObject):
 
 
 class Dispatcher:
-    """Sends callback requests over connections that are used once."""
+    """Sends callback requests over connections that are used once; some of them fail on demand."""
 
-    def __init__(self, settings: config.Callback, *, record_body_bytes: int, is_strict: bool) -> None:
+    def __init__(
+        self,
+        settings: config.Callback,
+        *,
+        clock: Clock,
+        faults: Faults,
+        record_body_bytes: int,
+        is_strict: bool,
+    ) -> None:
         self._settings = settings
+        self._clock = clock
+        self._faults = faults
         self._record_body_bytes = record_body_bytes
         self._is_strict = is_strict
         self._verify = is_strict if settings.tls_verify is None else settings.tls_verify
@@ -103,19 +118,30 @@ class Dispatcher:
         self._tls: asyncio.Task[ssl.SSLContext] | None = None
 
     async def post(
-        self, url: CallbackUrl, headers: list[tuple[str, str]], body: bytes, *, sni: bool
+        self,
+        url: CallbackUrl,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        *,
+        sni: bool,
+        occasion: tuple[str, str, str],
     ) -> tuple[Attempt, Verdict]:
-        """POST `body` with exactly `headers`, in their order; `sni` sends the URL's host as TLS server name."""
+        """POST `body` with exactly `headers`, in their order; `sni` sends the URL's host as TLS server name.
+
+        `occasion` is the operation, bucket and key of the upload, by which it may meet a fault.
+        """
+        fault = self._faults.meet("callback", *occasion)
         server_name = url.host if sni and url.is_tls and not url.is_ip_literal else None
         exchange = _Exchange(url, server_name)
         _exchange.set(exchange)
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                verdict = await self._exchange_with(exchange, headers, body)
+            async with self._clock.timeout(self._settings.timeout_seconds):
+                verdict = await self._fail(fault, url) or await self._exchange_with(exchange, headers, body)
         except TimeoutError:
             seconds = self._settings.timeout_seconds
             hint = hints.timed_out(url, exchange.address, exchange.phase(), seconds)
+            hint += f" {fault.hint}" if fault else ""
             verdict = exchange.verdict or Verdict(refusals.TIMED_OUT, hint)
         except (aiohttp.ClientError, OSError) as error:
             verdict = exchange.verdict or _explain(exchange, error)
@@ -129,6 +155,7 @@ class Dispatcher:
             response=exchange.response(self._record_body_bytes),
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
             error=verdict.refusal.message if verdict.refusal else None,
+            fault=fault.id if fault else None,
         )
         return attempt, verdict
 
@@ -136,6 +163,14 @@ class Dispatcher:
         """Close the session; nothing may be in flight."""
         if self._session is not None:
             await self._session.close()
+
+    async def _fail(self, fault: Fault | None, url: CallbackUrl) -> Verdict | None:
+        """What `fault` makes of calling `url`, after its delay; `None` if the call goes on."""
+        if fault is None:
+            return None
+        await asyncio.sleep(fault.do.delay_seconds)
+        pretence = pretend(fault, url)
+        return Verdict(pretence.refusal, pretence.hint, is_final=pretence.is_final) if pretence else None
 
     async def _exchange_with(self, exchange: _Exchange, headers: list[tuple[str, str]], body: bytes) -> Verdict:
         """Send the request and judge the answer."""

@@ -24,6 +24,7 @@ from emulator.callback.spec import CallbackSpec, encode, parse_callback
 from emulator.callback.template import IMAGE_VARIABLES, Value
 from emulator.callback.url import CallbackUrl, is_private
 from emulator.clock import Clock
+from emulator.faults import Faults
 
 # Each callback in flight holds two connections, and a process has 1,024 descriptors. Guess: OSS's own bound is unknown.
 MAX_IN_FLIGHT = 400
@@ -149,6 +150,7 @@ class CallbackEngine:
         is_strict: bool,
         account_id: str,
         clock: Clock,
+        faults: Faults,
         journal: Journal,
         signer: Signer,
         endpoint: Callable[[], str],
@@ -163,7 +165,9 @@ class CallbackEngine:
         self._account_id = account_id
         self._clock = clock
         self._endpoint = endpoint
-        self._dispatcher = Dispatcher(settings, record_body_bytes=limits.record_body_bytes, is_strict=is_strict)
+        self._dispatcher = Dispatcher(
+            settings, clock=clock, faults=faults, record_body_bytes=limits.record_body_bytes, is_strict=is_strict
+        )
         self._in_flight: set[asyncio.Task[None]] = set()
         self.journal = journal
         self.signer = signer
@@ -267,9 +271,12 @@ class CallbackEngine:
                 )
             delivery.string_to_sign = string_to_sign(url.target, delivery.body)
             headers = await self._headers(delivery, url)
-            attempt, delivery.verdict = await self._dispatcher.post(url, headers, delivery.body, sni=spec.sni)
+            occasion = upload.operation, upload.bucket, upload.object
+            attempt, delivery.verdict = await self._dispatcher.post(
+                url, headers, delivery.body, sni=spec.sni, occasion=occasion
+            )
             delivery.attempts.append(attempt)
-            if delivery.verdict.refusal is None:
+            if delivery.verdict.refusal is None or delivery.verdict.is_final:
                 return
 
     async def _headers(self, delivery: _Delivery, url: CallbackUrl) -> list[tuple[str, str]]:

@@ -42,7 +42,8 @@ class ReceivedResponse(msgspec.Struct, frozen=True):
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One URL tried. `address` is the IP and port last spoken to (`None`: not resolved), `sni` the TLS server name that
-    was sent, if any. `error` says why it did not count; a good answer has none."""
+    was sent, if any. `error` says why it did not count; a good answer has none. `fault` is the one that acted on it, if
+    one did: if it let the attempt fail, nothing was sent."""
 
     url: str
     address: str | None
@@ -51,6 +52,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     response: ReceivedResponse | None
     milliseconds: float
     error: str | None
+    fault: str | None = None
 
 
 class CallbackRecord(msgspec.Struct, frozen=True, kw_only=True):

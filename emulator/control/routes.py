@@ -11,7 +11,9 @@ from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer, refusal_answer
 from emulator.control.callback_wait import wait_for_callbacks
 from emulator.control.callbacks import clear_callbacks, list_callbacks, replay_callback, show_callback
+from emulator.control.clock import change_clock, seed_ids, show_clock
 from emulator.control.events import events
+from emulator.control.faults import add_fault, clear_faults, list_faults, remove_fault, show_fault
 from emulator.control.guard import check_change, check_origin
 from emulator.control.receiver import receive
 from emulator.control.requests import list_requests
@@ -58,7 +60,7 @@ async def adopt(ctx: Context, request: OssRequest) -> OssResponse:
 
 
 async def reset(ctx: Context, request: OssRequest) -> OssResponse:
-    """`POST reset`: all objects, uploads and records away, the buckets as configured."""
+    """`POST reset`: objects, uploads, records away; buckets and faults as configured, clock and ids as started."""
     await ctx.reset()
     return OssResponse(204)
 
@@ -72,6 +74,10 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "callbacks/{id}/replay": {"POST": replay_callback},
     "requests": {"GET": list_requests},
     "events": {"GET": events},
+    "clock": {"GET": show_clock, "PUT": change_clock},
+    "faults": {"GET": list_faults, "POST": add_fault, "DELETE": clear_faults},
+    "faults/{id}": {"GET": show_fault, "DELETE": remove_fault},
+    "ids": {"PUT": seed_ids},
     "reset": {"POST": reset},
     "adopt": {"POST": adopt},
     "receiver": {"*": receive},

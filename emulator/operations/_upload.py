@@ -8,6 +8,7 @@ from emulator.callback.engine import Upload
 from emulator.callback.spec import CallbackSpec, parse_callback, pick
 from emulator.context import Context
 from emulator.errors import CallbackFailed, EntityTooLarge, FileAlreadyExists, MissingContentLength
+from emulator.faults import ConnectionCut
 from emulator.model import ObjectRecord
 from emulator.storage.store import Staged
 from emulator.wire.digests import (
@@ -110,7 +111,10 @@ async def finish_upload(
 
     Raises:
         CallbackFailed: the application server did not answer as it must; the object stays.
+        ConnectionCut: a fault crashes us here.
     """
+    if request.is_cut_after_store:
+        raise ConnectionCut
     headers = {"ETag": quote_etag(record.etag), "x-oss-hash-crc64ecma": str(record.crc64)}
     md5 = "" if record.md5 is None else content_md5(record.md5)
     if md5:

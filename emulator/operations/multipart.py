@@ -58,7 +58,12 @@ async def initiate_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     if parse_forbid_overwrite(request.headers):
         await check_free(ctx, request.bucket, request.key)
     now = ctx.clock.now_in_milliseconds()
-    upload = MultipartUpload(request.bucket, request.key, ctx.ids.upload_id(now), now, attributes)
+    upload_id = ctx.ids.upload_id(now)
+    while ctx.ids.is_seeded and ctx.store.uploads.is_taken(
+        upload_id
+    ):  # seeded the same twice, the clock standing still
+        upload_id = ctx.ids.upload_id(now)
+    upload = MultipartUpload(request.bucket, request.key, upload_id, now, attributes)
     await ctx.store.uploads.begin(upload)
     response = document_response(
         "InitiateMultipartUploadResult",

@@ -39,6 +39,10 @@ class UploadIndex:
         row = self._connection.execute(query, (bucket, key, id)).fetchone()
         return _upload(*row) if row else None
 
+    def is_taken(self, id: str) -> bool:  # noqa: A002 - as in the model
+        """Whether an upload of whatever bucket and key has this id. Looks at all of them."""
+        return self._connection.execute("SELECT 1 FROM upload WHERE id = ?", (id,)).fetchone() is not None
+
     def parts(self, upload: str, *, after: int = 0, limit: int = -1) -> list[Part]:
         """The parts of the upload `upload` by number, after the number `after`; at most `limit`, if it is not -1."""
         rows = self._connection.execute(_PARTS, (upload, after, limit)).fetchall()

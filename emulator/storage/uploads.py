@@ -54,6 +54,10 @@ class Uploads:
         except UnicodeEncodeError:  # bytes that are no UTF-8, carried as surrogates
             return None
 
+    def is_taken(self, id: str) -> bool:  # noqa: A002 - as in the model
+        """Whether an upload that is under way has this id. Looks at all of them."""
+        return self._index.is_taken(id)
+
     def parts(self, upload: MultipartUpload, *, after: int = 0, limit: int = -1) -> list[Part]:
         """The parts of `upload` by number, after the number `after`; at most `limit`, if it is not -1."""
         return self._index.parts(upload.id, after=after, limit=limit)

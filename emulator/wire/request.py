@@ -51,7 +51,8 @@ class OssRequest(msgspec.Struct, frozen=True, kw_only=True):
     where no `=` was sent; `parameters` the first of each name, `""` for `None`. `headers` are by lower-case name,
     repeated ones joined with `,`. Bytes that are not UTF-8 are carried as surrogates (`surrogateescape`) so that they
     can be signed as they came. `client` is the peer's IP address. `principal` is nobody until the request has been
-    authenticated.
+    authenticated. `is_cut_after_store` is a fault that ends the connection when the object is there and nobody has been
+    called back.
     """
 
     method: str
@@ -68,6 +69,7 @@ class OssRequest(msgspec.Struct, frozen=True, kw_only=True):
     client: str
     raw_query: str = ""
     principal: Principal = ANONYMOUS
+    is_cut_after_store: bool = False
 
     @property
     def bucket(self) -> str:

@@ -46,11 +46,16 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class OssResponse(msgspec.Struct, frozen=True):
-    """An answer: `headers` in wire spelling and order, without the common ones that every answer carries."""
+    """An answer: `headers` in wire spelling and order, without the common ones that every answer carries.
+
+    On demand of a fault its body travels at `bytes_per_second`, or the connection is cut half-way through it.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = {}
     body: bytes | FileRange | Stream = b""
+    bytes_per_second: int | None = None
+    is_cut: bool = False
 
 
 def escape(text: str) -> str:

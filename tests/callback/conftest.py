@@ -16,15 +16,11 @@ from emulator.callback.journal import Journal
 from emulator.callback.signature import Signer
 from emulator.callback.spec import CallbackSpec, parse_callback
 from emulator.clock import Clock
+from emulator.faults import Faults
 
 from .application import ApplicationServer, encode
 
 NOW = datetime(2024, 5, 7, 3, 6, 13, 250_000, tzinfo=UTC)
-
-
-class StoppedClock(Clock):
-    def now(self) -> datetime:
-        return NOW
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +36,21 @@ async def make_engine(tmp_path: Path, key_file: Path) -> AsyncIterator[Callable[
     """Makes engines: `make_engine("real", timeout_seconds=0.2, limits={...})`; a test waits at most 2 seconds."""
     engines = []
 
-    def make(profile: str = "dev", limits: dict[str, Any] | None = None, **settings: Any) -> CallbackEngine:
+    def make(
+        profile: str = "dev",
+        limits: dict[str, Any] | None = None,
+        clock: Clock | None = None,
+        faults: Faults | None = None,
+        **settings: Any,
+    ) -> CallbackEngine:
         bounds = config.Limits(**(limits or {}))
         engine = CallbackEngine(
             config.Callback(**{"timeout_seconds": 2, **settings}),
             bounds,
             is_strict=profile == "real",
             account_id="1234567890123456",
-            clock=StoppedClock(),
+            clock=clock or Clock(NOW, is_frozen=True),
+            faults=faults or Faults(),
             journal=Journal(tmp_path / f"callbacks{len(engines)}.sqlite", bounds),
             signer=Signer(key_file),
             endpoint=lambda: "http://127.0.0.1:8280",

@@ -10,9 +10,12 @@ from emulator import config
 from emulator.callback.dispatch import Dispatcher
 from emulator.callback.record import Attempt
 from emulator.callback.url import parse_url
+from emulator.clock import Clock
+from emulator.faults import Faults
 
 from .application import OK, ApplicationServer, answer
 
+UPLOAD = ("PutObject", "examplebucket", "a")
 NOT_CONNECTED = "Error status : -1.OSS can not connect to your callbackUrl, please check it."
 NOT_JSON = "Response body is not valid json format."
 NO_LENGTH = "Error Status : 400.User server missing content-length."
@@ -26,7 +29,11 @@ async def make_dispatcher() -> AsyncIterator[Callable[..., Dispatcher]]:
 
     def make(*, is_strict: bool = False, record_body_bytes: int = 65536, **settings) -> Dispatcher:
         settings = config.Callback(**{"timeout_seconds": 2, **settings})
-        made.append(Dispatcher(settings, record_body_bytes=record_body_bytes, is_strict=is_strict))
+        made.append(
+            Dispatcher(
+                settings, clock=Clock(), faults=Faults(), record_body_bytes=record_body_bytes, is_strict=is_strict
+            )
+        )
         return made[-1]
 
     yield make
@@ -38,7 +45,7 @@ async def post(dispatcher: Dispatcher, url: str, *, sni: bool = False, body: byt
     """A callback with no more than the headers that it takes to be understood."""
     target = parse_url(url)
     headers = [("Host", target.host), ("Connection", "close"), ("Content-Length", str(len(body)))]
-    return await dispatcher.post(target, headers, body, sni=sni)
+    return await dispatcher.post(target, headers, body, sni=sni, occasion=UPLOAD)
 
 
 async def message_of(dispatcher: Dispatcher, url: str) -> tuple[str, str]:
@@ -60,7 +67,7 @@ async def test_request_goes_out_byte_for_byte(make_dispatcher, application):
         ("x-oss-additional-headers", ""),
         ("x-oss-bucket", "b"),
     ]
-    attempt, verdict = await make_dispatcher().post(url, headers, b"h\xff\r\no", sni=False)
+    attempt, verdict = await make_dispatcher().post(url, headers, b"h\xff\r\no", sni=False, occasion=UPLOAD)
     (request,) = application.requests
     assert request == (
         b"POST /a%7Eb/%2f//../?x=%41&y=? HTTP/1.1\r\nHost: oss.example\r\nConnection: close\r\nContent-Length: 5\r\n"

@@ -23,7 +23,7 @@ from tests.storage.words import PLAIN, content, files_below, fill_disk, put, sho
 
 
 async def test_committed_object_is_found_with_what_was_said_about_it(store: Store, clock: HeldClock) -> None:
-    clock.time = datetime(2024, 6, 1, 12, 0, 0, 123999, UTC)
+    clock.set(datetime(2024, 6, 1, 12, 0, 0, 123999, UTC))
     record = await put(store, "key", b"hello")
     assert store.find("bucket", "key") == record
     assert (record.size, record.etag, record.crc64) == (5, "5D41402ABC4B2A76B9719D911017C592", 11177612005948864433)

@@ -17,6 +17,13 @@ from emulator.control.faults import add_fault, clear_faults, list_faults, remove
 from emulator.control.guard import check_change, check_origin
 from emulator.control.receiver import receive
 from emulator.control.requests import list_requests
+from emulator.control.snapshots import (
+    drop_snapshot,
+    list_snapshots,
+    restore_snapshot,
+    show_snapshot,
+    take_snapshot,
+)
 from emulator.errors import OssError
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
@@ -80,6 +87,13 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "ids": {"PUT": seed_ids},
     "reset": {"POST": reset},
     "adopt": {"POST": adopt},
+    "snapshots": {"GET": list_snapshots},
+    "snapshots/{id}": {
+        "GET": show_snapshot,
+        "PUT": take_snapshot,
+        "POST": restore_snapshot,
+        "DELETE": drop_snapshot,
+    },
     "receiver": {"*": receive},
 }
 # What changes nothing and tells nothing: application servers ask for these under whatever name they know us by.

@@ -214,6 +214,26 @@ class Blobs:
         except FileNotFoundError:
             return None
 
+    def keep(self, blob: str, path: str, grown_to: int | None) -> None:
+        """Give the blob `blob` the second name `path`; of one that grows, copy the first `grown_to` bytes there.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        _double(self.path(blob), path, grown_to)
+
+    def bring_back(self, path: str, blob: str, grown_to: int | None) -> None:
+        """Make the new blob `blob` of what `keep` has left at `path`, and leave that there.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        self.make_folder(blob)
+        _double(path, self.path(blob), grown_to)
+        if grown_to is not None:
+            self.let_grow(blob)
+        self._sync_folder(blob)
+
     def measure(self, blob: str) -> Digests:
         """The digests of a blob whose bytes came by another way than `write` or `move_in`; safe on disk, as theirs."""
         with self.open(blob) as file:
@@ -270,6 +290,27 @@ class Blobs:
     def _sync_folder(self, blob: str) -> None:
         if self._fsync:
             sync_folder(f"{self._blobs}/{blob[:2]}")
+
+
+def _double(source: str, target: str, grown_to: int | None) -> None:
+    """Give the file `source` the second name `target`; where that cannot be, or only some bytes are wanted, copy it."""
+    if grown_to is None:
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # no links here, or as many as there may be
+            pass
+        else:
+            return
+    with Blob(source) as file:
+        found = os.fstat(file.fileno())
+        writer = BlobWriter(target, fsync=False)
+        try:
+            copy_bytes(file.fileno(), 0, writer.fileno(), 0, found.st_size if grown_to is None else grown_to)
+        finally:
+            writer.close()
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))  # by which its row knows it
 
 
 def _names(folder: str) -> list[str]:

@@ -20,6 +20,7 @@ from emulator.model import Bucket, BucketStat, ObjectRecord, ObjectType, Storage
 from emulator.storage.columns import decode_attributes, encode_attributes, from_crc64, from_time, to_crc64, to_time
 from emulator.storage.listing import Position, start_after, walk
 from emulator.storage.schema import migrate
+from emulator.storage.snapshot_index import SnapshotIndex
 from emulator.storage.upload_index import UploadIndex
 
 _log = logging.getLogger(__name__)
@@ -93,13 +94,14 @@ class Removed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Index:
-    """One connection to `index.sqlite`. `uploads` are its verbs for multipart uploads."""
+    """One connection to `index.sqlite`. `uploads` are its verbs for multipart uploads, `snapshots` for all at once."""
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self._connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_SECONDS
         )
         self.uploads = UploadIndex(self._connection)
+        self.snapshots = SnapshotIndex(self._connection)
         self._totals: dict[tuple[str, str], tuple[int, int, int]] = {}  # of the open transaction; the last is a time
         execute = self._connection.execute
         execute("PRAGMA journal_mode = WAL")
@@ -210,6 +212,10 @@ class Index:
         query = "SELECT key, blob, size, mtime, type FROM live WHERE bucket = ? ORDER BY key"
         for key, blob, size, mtime, kind in self._connection.execute(query, (bucket,)):
             yield IndexedBlob(key, blob, size, mtime, _TYPES[kind])
+
+    def count(self) -> int:
+        """How many objects there are."""
+        return int(self._connection.execute("SELECT coalesce(sum(count), 0) FROM total").fetchone()[0])
 
     def appendables(self) -> Iterator[tuple[str, int]]:
         """The blobs of appendable objects, and how many of their bytes count."""

@@ -33,6 +33,7 @@ from emulator.storage.appendables import Appendables
 from emulator.storage.blobs import Blob
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability, Listing
+from emulator.storage.snapshots import Snapshot, Snapshots
 from emulator.storage.staging import StagedBytes, copied, receive
 from emulator.storage.tree import Tree
 from emulator.storage.uploads import Uploads
@@ -115,7 +116,8 @@ class Staged:
 class Store:
     """Buckets and objects in a data directory. One process, one event loop.
 
-    `uploads` are its multipart uploads, `appendables` what AppendObject does to its objects.
+    `uploads` are its multipart uploads, `appendables` what AppendObject does to its objects, `snapshots` states to come
+    back to.
     """
 
     def __init__(self, directory: DataDirectory, clock: Clock) -> None:
@@ -132,6 +134,15 @@ class Store:
         self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
         self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self.look_again, self._forget)
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
+        self.snapshots = Snapshots(
+            directory,
+            self._index,
+            self._writer,
+            clock,
+            acknowledge=self._begin_anew,
+            unsettle=self._unsettle,
+            later=self._sweeper.submit,
+        )
         self._is_stopping = threading.Event()
         self._is_settled = directory.was_settled
         self._is_closed = False
@@ -514,15 +525,26 @@ class Store:
                 tree.make_bucket(name)
             self._is_settled = was_settled
 
-        def acknowledge() -> None:
-            self._rows.clear()
-            self._buckets.clear()
-            self._buckets.update(made)
-
         was_settled = self._is_settled
-        await self._writer.do(Job(apply, finish=finish, acknowledge=acknowledge, is_alone=True))
+        await self._writer.do(
+            Job(apply, finish=finish, acknowledge=lambda: self._begin_anew(made.values()), is_alone=True)
+        )
         for path in aside:
             self._sweeper.submit(shutil.rmtree, path, ignore_errors=True)
+
+    async def take_snapshot(self, name: str) -> Snapshot:
+        """`Snapshots.take`, with the files that were dropped into the tree."""
+        await self.adopt()
+        return await self.snapshots.take(name)
+
+    def _begin_anew(self, buckets: Iterable[Bucket]) -> None:
+        """Know no more than that there are `buckets`."""
+        self._rows.clear()
+        self._buckets.clear()
+        self._buckets.update((bucket.name, bucket) for bucket in buckets)
+
+    def _unsettle(self) -> None:
+        self._is_settled = False
 
     def _forget(self, bucket: str, key: str) -> None:
         self._rows.pop((bucket, key), None)

@@ -158,11 +158,15 @@ class ConfiguredCorsRule(Section, frozen=True):
 
 
 class ConfiguredBucket(Section, frozen=True):
-    """A bucket that exists from the start. `cors` are its rules; `allow-all` those of `cors.default: allow-all`."""
+    """A bucket that exists from the start. `cors` are its rules; `allow-all` those of `cors.default: allow-all`.
+
+    The files below the folder `load` are its objects from the start, and again after a reset.
+    """
 
     name: BucketName
     acl: Acl = Acl.PRIVATE
     cors: Literal["allow-all"] | Annotated[tuple[ConfiguredCorsRule, ...], Meta(max_length=10)] = ()
+    load: Path | None = None
 
     def bucket(self, created: datetime) -> Bucket:
         """The bucket as it is when new."""
@@ -299,6 +303,11 @@ class Config(Section, frozen=True):
     def bucket_names(self) -> list[str]:
         """The names of the configured buckets."""
         return [bucket if isinstance(bucket, str) else bucket.name for bucket in self.buckets]
+
+    @property
+    def loads(self) -> list[tuple[str, Path]]:
+        """The buckets that are filled from a folder, and the folder."""
+        return [(each.name, each.load) for each in self.buckets if not isinstance(each, str) and each.load is not None]
 
     def new_buckets(self, created: datetime) -> list[Bucket]:
         """The configured buckets as they are when new."""

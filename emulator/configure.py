@@ -271,6 +271,8 @@ def _check_buckets(buckets: tuple[str | ConfiguredBucket, ...]) -> _Problems:
         names.add(name)
         if isinstance(bucket, ConfiguredBucket) and bucket.acl is Acl.DEFAULT:
             yield f"[{index}].acl", "expected private, public-read or public-read-write; default is for objects alone"
+        if isinstance(bucket, ConfiguredBucket) and bucket.load is not None and not bucket.load.is_dir():
+            yield f"[{index}].load", f"expected an existing folder, got {str(bucket.load)!r}"
 
 
 def _check_keys(keys: tuple[AccessKey, ...]) -> _Problems:

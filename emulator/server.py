@@ -170,12 +170,15 @@ class Emulator:
         await server.shutdown(max(0.02, deadline - loop.time()) / 2)
 
     async def _make_buckets(self, store: Store) -> None:
-        """Make the configured buckets that do not exist yet."""
+        """Make the configured buckets that do not exist yet, and load into them what is to be loaded."""
         for bucket in self.config.new_buckets(self.clock.now()):
             try:
                 store.bucket(bucket.name)
             except NoSuchBucket:
                 await store.create_bucket(bucket)
+        for name, folder in self.config.loads:
+            count = await store.load(name, folder)
+            logger.info("%d files of %s are objects of the bucket %s", count, folder, name)
 
     async def __aenter__(self) -> Self:
         await self.start()

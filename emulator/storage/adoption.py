@@ -99,7 +99,7 @@ class Adoption:
         except BaseException:
             self._blobs.remove(blob)
             raise
-        attributes = replaced.attributes if replaced else _guess_attributes(bucket, key)
+        attributes = replaced.attributes if replaced else guess_attributes(bucket, key)
         record = self._record(bucket.name, key, blob, digests, taken, attributes)
 
         def apply(batch: Batch) -> ObjectRecord | None:
@@ -225,7 +225,7 @@ def _left_alone(bucket: str, key: str) -> Iterator[None]:
         _log.warning("the file of %s/%s cannot be what the object is: %s", bucket, key, error)
 
 
-def _guess_attributes(bucket: Bucket, key: str) -> ObjectAttributes:
+def guess_attributes(bucket: Bucket, key: str) -> ObjectAttributes:
     """Guess: what ossutil would send, which goes by the name."""
     kind, encoding = mimetypes.MimeTypes().guess_type(key.rpartition("/")[2], strict=False)
     if encoding:

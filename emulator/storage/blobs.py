@@ -257,6 +257,12 @@ class Blobs:
         """Take away the blob `blob`; whoever has it open keeps it."""
         remove_file(self.path(blob))
 
+    def remove_all(self, blobs: Iterable[str]) -> None:
+        """Take them away; one that cannot be is left to the next sweep."""
+        for blob in blobs:
+            with suppress(OSError):
+                self.remove(blob)
+
     def put_aside(self) -> str:
         """Leave `blobs/` empty in one step; where the old one now waits to be removed."""
         aside = self.staging_path()

@@ -181,9 +181,7 @@ class Snapshots:
 
         def remove() -> None:
             shutil.rmtree(aside, ignore_errors=True)
-            for blob in unneeded:
-                with suppress(OSError):
-                    blobs.remove(blob)
+            blobs.remove_all(unneeded)
 
         job = Job(apply, prepare=prepare, finish=finish, abandon=abandon, acknowledge=acknowledge, is_alone=True)
         snapshot = await self._writer.do(job)

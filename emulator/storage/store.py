@@ -33,6 +33,7 @@ from emulator.storage.appendables import Appendables
 from emulator.storage.blobs import Blob
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability, Listing
+from emulator.storage.loading import Loading
 from emulator.storage.snapshots import Snapshot, Snapshots
 from emulator.storage.staging import StagedBytes, copied, receive
 from emulator.storage.tree import Tree
@@ -134,6 +135,7 @@ class Store:
         self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
         self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self.look_again, self._forget)
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
+        self._loading = Loading(self._blobs, self.find, self.put)
         self.snapshots = Snapshots(
             directory,
             self._index,
@@ -505,32 +507,63 @@ class Store:
         with closing(self._directory.connect()) as index:
             return await self._adoption.adopt_all(list(self._buckets.values()), index)
 
+    async def load(self, bucket: str, folder: Path) -> int:
+        """Make the files below `folder` objects of `bucket`, now and after every reset; how many.
+
+        Raises:
+            NoSuchBucket: there is none.
+            StoreError: the folder or one of its files cannot be read.
+        """
+        return await self._loading.load(self.bucket(bucket), folder)
+
     async def reset(self, buckets: Iterable[Bucket]) -> None:
-        """Delete everything and make `buckets`. The old files are put aside at once and removed behind."""
+        """Delete everything, make `buckets`, and bring back what was loaded into them.
+
+        The old files are put aside at once, or passed over where there are new ones, and removed behind.
+        """
         made = {bucket.name: bucket for bucket in buckets}
         tree = self._directory.tree
+        now = self._clock.now_in_milliseconds()
         aside: list[str] = []
+        unneeded: list[str] = []
+        loaded: dict[tuple[str, str], str] = {}
+
+        def prepare() -> None:
+            loaded.update(self._loading.bring_back())
 
         def apply(batch: Batch) -> None:
+            if loaded:
+                unneeded.extend(batch.index.blobs())
             batch.index.clear()
             for bucket in made.values():
                 batch.index.put_bucket(bucket)
+            self._loading.put_rows(batch, loaded, now)
             self._is_settled = False  # until it is committed: links might miss
             aside.append(self._blobs.staging_path())
             tree.put_aside(aside[0])
 
         def finish() -> None:
-            aside.append(self._blobs.put_aside())
+            if not loaded:
+                aside.append(self._blobs.put_aside())
             for name in made:
                 tree.make_bucket(name)
             self._is_settled = was_settled
 
         was_settled = self._is_settled
         await self._writer.do(
-            Job(apply, finish=finish, acknowledge=lambda: self._begin_anew(made.values()), is_alone=True)
+            Job(
+                apply,
+                prepare=prepare,
+                finish=finish,
+                abandon=lambda: self._loading.take_back(loaded),
+                acknowledge=lambda: self._begin_anew(made.values()),
+                is_alone=True,
+            )
         )
         for path in aside:
             self._sweeper.submit(shutil.rmtree, path, ignore_errors=True)
+        if unneeded:
+            self._sweeper.submit(self._blobs.remove_all, unneeded)
 
     async def take_snapshot(self, name: str) -> Snapshot:
         """`Snapshots.take`, with the files that were dropped into the tree."""

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 MAX_SEGMENT_BYTES = 255
 
 # What an adopted key may not be: OSS takes at most 1,023 bytes, and none that begins with a backslash (or a slash).
-_MAX_KEY_BYTES = 1023
+MAX_KEY_BYTES = 1023
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
@@ -32,7 +32,7 @@ _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 
 # What programs leave for a while beside the files they edit, copy or show. A walk passes it by; a client that asks for
 # it by its key gets it. Guess: dot files as such are keys like any other.
-_PASSING = re.compile(
+PASSING = re.compile(
     "|".join(map(fnmatch.translate, ("*~", ".*.sw?", ".#*", "#*#", ".nfs*", ".fuse_hidden*", ".DS_Store")))
 )
 
@@ -162,11 +162,11 @@ class Tree:
         with contextlib.suppress(OSError), os.scandir(top + folder) as entries:
             for entry in entries:
                 path = folder + entry.name
-                if len(path) > _MAX_KEY_BYTES or path.startswith(b"\\"):
+                if len(path) > MAX_KEY_BYTES or path.startswith(b"\\"):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     names.append(path + b"/")
-                elif entry.is_file(follow_symlinks=False) and not _PASSING.match(os.fsdecode(entry.name)):
+                elif entry.is_file(follow_symlinks=False) and not PASSING.match(os.fsdecode(entry.name)):
                     names.append(path)
         return sorted(names, reverse=True)
 

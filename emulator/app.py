@@ -9,15 +9,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from http import HTTPStatus
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from msgspec import structs
 
 from emulator import operations
 from emulator.auth.acl import authorize
 from emulator.auth.authenticate import authenticate
-from emulator.connection import Hangup, ImpairedBody, ImpairedReply, Reply, RequestBody
 from emulator.context import Context
 from emulator.errors import (
     BadRequest,
@@ -33,20 +31,19 @@ from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
 from emulator.operations._table import Operation
 from emulator.request_log import RequestEntry, shortened
-from emulator.wire.address import Address, Resolver, check_bucket_name, is_bucket_name
+from emulator.transport.impaired import Hangup
+from emulator.transport.messages import PHRASES, Messages
+from emulator.transport.reply import Reply
+from emulator.wire.address import check_bucket_name, is_bucket_name
 from emulator.wire.cors import CorsQuestion, allow_headers, explain_refusal, needs_leave
-from emulator.wire.dates import format_http_date
-from emulator.wire.request import OssRequest, parse_headers, parse_query
-from emulator.wire.response import FileRange, OssResponse, Stream, error_response, hint_header
+from emulator.wire.request import OssRequest
+from emulator.wire.response import FileRange, OssResponse, error_response, hint_header
 
 CONTROL_PREFIX = "/_emulator"
 
 logger = logging.getLogger("emulator.app")
 
 ControlHandler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
-
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_BODILESS = (204, 304)
 
 
 class _Exchange:
@@ -66,10 +63,7 @@ class App:
     def __init__(self, context: Context, control: ControlHandler) -> None:
         self._context = context
         self._control = control
-        server = context.config.server
-        self._resolver = Resolver(server.service_names, server.cnames)
-        self._idle_timeout_seconds = server.idle_timeout_seconds
-        self._trusts_forwarded = server.trust_forwarded
+        self._messages = Messages(context.config.server, context.clock, context.ids)
         self._in_flight = 0
         self._drained: asyncio.Event | None = None  # made by `drain`: from then on connections are closed
 
@@ -92,7 +86,7 @@ class App:
 
     async def _handle(self, raw: web.BaseRequest) -> Reply:
         started = time.perf_counter()
-        request = self._read(raw)
+        request = self._messages.read(raw)
         exchange = _Exchange(request)
         bucket = self._context.store.find_bucket(request.bucket)  # as it is now: the request may delete it
         is_control = request.target.startswith(CONTROL_PREFIX) and request.address.bucket == CONTROL_PREFIX[1:]
@@ -116,7 +110,7 @@ class App:
         ended = time.perf_counter()
         if not is_control:
             self._record(exchange, response, ended - started, ended)
-        return self._reply(raw, request, response, ended - started)
+        return self._messages.reply(raw, request, response, ended - started, keep_alive=self._drained is None)
 
     async def _answer(self, raw: web.BaseRequest, exchange: _Exchange) -> OssResponse:
         context = self._context
@@ -160,12 +154,11 @@ class App:
         if error := fault.error(request.bucket, request.key):
             raise error
         if do.status is not None:
-            page = f"<html><body><h1>{do.status} {_PHRASES.get(do.status, 'Unknown')}</h1></body></html>\n"
+            page = f"<html><body><h1>{do.status} {PHRASES.get(do.status, 'Unknown')}</h1></body></html>\n"
             return OssResponse(do.status, {"Content-Type": "text/html", **hint}, page.encode())
         is_cut = do.cut == "mid-body"
         if request.body.is_declared and request.body.length != 0 and (is_cut or do.bytes_per_second):
-            body = ImpairedBody(raw, self._idle_timeout_seconds, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
-            request = structs.replace(request, body=body)
+            request = self._messages.impair(raw, request, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
             is_cut = False  # it is already, if the operation wants the body
         request = structs.replace(request, is_cut_after_store=do.cut == "after-store")
         response = await operation.handler(self._context, request)
@@ -229,59 +222,14 @@ class App:
                 headers.setdefault("x-emulator-hint", hint_header(hint))
         return structs.replace(response, headers=headers)
 
-    def _read(self, raw: web.BaseRequest) -> OssRequest:
-        received = self._context.clock.now()
-        headers = parse_headers(raw.raw_headers)
-        host = headers.get("host", "")
-        scheme = "https" if raw.transport is not None and raw.transport.get_extra_info("sslcontext") else "http"
-        if self._trusts_forwarded:
-            host = headers.get("x-forwarded-host", host)
-            scheme = headers.get("x-forwarded-proto", scheme)
-        path, _, query = raw.raw_path.partition("?")
-        if path[:1] != "/":  # absolute form, as to a proxy: its authority stands for Host
-            authority, slash, rest = path.partition("://")[2].partition("/")
-            host, path = authority or host, slash + rest or "/"
-        pairs = parse_query(query)
-        parameters = {name: value or "" for name, value in reversed(pairs)}
-        return OssRequest(
-            method=raw.method,
-            target=path,
-            host=host,
-            scheme=scheme,
-            address=self._resolver.resolve(host, path),
-            query=pairs,
-            raw_query=query,
-            parameters=parameters,
-            headers=headers,
-            body=RequestBody(raw, self._idle_timeout_seconds),
-            request_id=self._context.ids.request_id(received),
-            received=received,
-            client=raw.remote or "",
-        )
-
     def refuse(self, raw: web.BaseRequest, reason: str) -> Reply:
         """The reply to what could not be read as HTTP."""
-        received = self._context.clock.now()
-        request = OssRequest(
-            method="",
-            target="",
-            host="",
-            scheme="http",
-            address=Address(),
-            query=(),
-            parameters={},
-            headers={},
-            body=RequestBody(raw, self._idle_timeout_seconds),
-            request_id=self._context.ids.request_id(received),
-            received=received,
-            client=raw.remote or "",
-        )
-        hint = "The request is not HTTP as it should be: " + " ".join(reason.split())
+        request = self._messages.unreadable(raw)
         exchange = _Exchange(request)
-        exchange.error = BadRequest(hint=hint)
+        exchange.error = BadRequest(hint="The request is not HTTP as it should be: " + " ".join(reason.split()))
         response = self._refusal(request, exchange.error)
         self._record(exchange, response, 0, time.perf_counter())
-        return self._reply(raw, request, response, 0, keep_alive=False)
+        return self._messages.reply(raw, request, response, 0, keep_alive=False)
 
     def _record(self, exchange: _Exchange, response: OssResponse, seconds: float, ended: float) -> None:
         request, error = exchange.request, exchange.error
@@ -324,36 +272,3 @@ class App:
         if error.hint:
             error.headers = {**error.headers, "x-emulator-hint": hint_header(error.hint)}
         return error_response(error, request_id=request.request_id, host=request.host, is_head=request.method == "HEAD")
-
-    def _reply(
-        self, raw: web.BaseRequest, request: OssRequest, response: OssResponse, seconds: float, keep_alive: bool = True
-    ) -> Reply:
-        body = response.body
-        headers = response.headers
-        lines = [
-            f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Unknown')}",
-            "Server: AliyunOSS",
-            f"Date: {format_http_date(self._context.clock.now())}",
-        ]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        if isinstance(body, Stream):
-            keep_alive = False
-            if raw.version >= HttpVersion11:
-                lines.append("Transfer-Encoding: chunked")
-        elif response.status not in _BODILESS and "Content-Length" not in headers:
-            lines.append(f"Content-Length: {len(body) if isinstance(body, bytes) else body.count}")
-        keep_alive = keep_alive and raw.keep_alive and self._drained is None and request.body.leaves_connection_usable()  # type: ignore[attr-defined]
-        lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
-        lines.append(f"x-oss-request-id: {request.request_id}")
-        lines.append(f"x-oss-server-time: {int(seconds * 1000)}\r\n\r\n")
-        head = "\r\n".join(lines)
-        if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1:
-            raise AssertionError("A header value with a line break got past the readers of emulator.wire.")
-        if request.method == "HEAD" or response.status in _BODILESS:
-            body = b""
-        encoded = head.encode("utf-8", "surrogateescape")
-        if (response.bytes_per_second or response.is_cut) and not isinstance(body, Stream):
-            return ImpairedReply(
-                response.status, encoded, body, bytes_per_second=response.bytes_per_second, is_cut=response.is_cut
-            )
-        return Reply(response.status, encoded, body, keep_alive=keep_alive)

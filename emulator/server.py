@@ -30,7 +30,6 @@ from emulator.callback.journal import Journal
 from emulator.callback.signature import Signer
 from emulator.clock import Clock, Ids
 from emulator.config import AccessKey, Config
-from emulator.connection import HttpServer
 from emulator.context import Context
 from emulator.control.faults import check_operations
 from emulator.control.routes import respond
@@ -38,6 +37,7 @@ from emulator.errors import NoSuchBucket
 from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
+from emulator.transport.connection import HttpServer
 
 BACKLOG = 1024
 DEFAULT_REGION = "cn-hangzhou"  # for clients, which must name one, where the emulator takes any

@@ -9,10 +9,11 @@ BIN := $(VENV)/bin
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
 
-$(VENV)/serve: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
-	$(BIN)/python -m compileall -q emulator
+$(VENV)/serve: pyproject.toml # whoever reads the standard output of `make serve` waits for the ready line
+	@echo 'Installing into $(VENV) ...' >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable . >&2
+	@$(BIN)/python -m compileall -q emulator >&2
 	@touch $@
 
 $(VENV)/test: pyproject.toml

@@ -9,7 +9,6 @@ the order, and that what those pages leave open (unknown keys, duplicate keys, l
 
 import base64
 import json
-import logging
 import re
 import string
 from collections.abc import Iterator, Mapping
@@ -40,8 +39,6 @@ _HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 _HOST = re.compile(r"[!-~]+\Z")
 _WHITESPACE = str.maketrans("", "", string.whitespace)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-_log = logging.getLogger("emulator.callback")
 
 
 class CallbackSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,19 +99,15 @@ def parse_callback(
 
     `variables` are given where each custom one came by itself, as in a form; they keep to no rule but the name's `x:`.
 
-    `None` means that no callback is wanted: there is no URL and `empty_url` is `skip`, or a bucket's callback policy is
+    `None` means that none is to be sent: there is no URL and `empty_url` is `skip`, or a bucket's callback policy is
     asked for, which the emulator does not have.
 
     Raises:
         InvalidArgument: as OSS refuses it, with a hint.
     """
     reader = _Callback(callback)
-    if not reader.fields.get("callbackUrl"):
-        if "callbackPolicy" in reader.fields:
-            _log.warning("callbackPolicy is ignored, no callback is sent: the emulator has no bucket callback policies")
-            return None
-        if empty_url == "skip":
-            return None
+    if not reader.fields.get("callbackUrl") and ("callbackPolicy" in reader.fields or empty_url == "skip"):
+        return None
     urls = reader.urls()
     body = reader.body()
     body_type = reader.body_type()

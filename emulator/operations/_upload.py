@@ -1,5 +1,6 @@
 """What the uploads share: reading the callback, judging the staged body, shaping the reply."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import BinaryIO
@@ -23,6 +24,8 @@ from emulator.wire.parameters import parse_traffic_limit
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse, hint_header
 
+logger = logging.getLogger("emulator.operations")
+
 
 async def read_callback(ctx: Context, request: OssRequest) -> CallbackSpec | None:
     """The callback that the request asks for, from its headers or its query; a bad one is refused here.
@@ -40,13 +43,20 @@ async def read_callback(ctx: Context, request: OssRequest) -> CallbackSpec | Non
     if picked is None:
         return None
     callback, callback_var = picked
-    return await accept_callback(ctx, callback, callback_var)
+    return await accept_callback(ctx, request, callback, callback_var)
 
 
 async def accept_callback(
-    ctx: Context, callback: str, callback_var: str | None = None, *, variables: Mapping[str, str] | None = None
+    ctx: Context,
+    request: OssRequest,
+    callback: str,
+    callback_var: str | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
 ) -> CallbackSpec | None:
     """The callback that is described by `callback` (base64), with its variables in `callback_var` or by themselves.
+
+    `None`, with a warning, where it names no URL and that is allowed.
 
     Raises:
         InvalidArgument: it is not right; nothing has been stored.
@@ -58,8 +68,13 @@ async def accept_callback(
         empty_url=ctx.config.callback.empty_url,
         is_strict=ctx.config.is_strict,
     )
-    if spec is not None:
-        await ctx.callbacks.check(spec)
+    if spec is None:
+        logger.warning(
+            "%s asks for a callback without a callbackUrl, so none is sent (bucket callback policies are not emulated)",
+            request.request_id,
+        )
+        return None
+    await ctx.callbacks.check(spec)
     return spec
 
 

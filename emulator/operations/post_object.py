@@ -166,7 +166,7 @@ async def _read_callback(ctx: Context, request: OssRequest, form: Form) -> Callb
             )
     if "callback" not in form.fields:
         return None
-    return await accept_callback(ctx, form.fields["callback"], variables=form.variables)
+    return await accept_callback(ctx, request, form.fields["callback"], variables=form.variables)
 
 
 def _headers(request: OssRequest, form: Form) -> dict[str, str]:

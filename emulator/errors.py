@@ -92,13 +92,6 @@ class BadRequest(OssError):
     message = "Bad Request."
 
 
-class HeaderNotImplemented(OssError):
-    """A header asks for something that this operation cannot do. Extra: Header."""
-
-    code = "NotImplemented"
-    message = "A header you provided implies functionality that is not implemented."
-
-
 class MalformedXML(OssError):
     """The body is not the document that the operation wants. Extra: ErrorDetail."""
 

@@ -103,6 +103,7 @@ class Emulator:
         Raises:
             ServerError: the address cannot be listened on.
             StoreError: the data directory cannot be used, or another process holds it.
+            ConfigError: a file that the settings name cannot be used.
         """
         try:
             await self._start()
@@ -210,7 +211,7 @@ class EmulatorThread:
         """Start, and wait until connections are accepted.
 
         Raises:
-            ServerError, StoreError: as `Emulator.start`.
+            ServerError, StoreError, ConfigError: as `Emulator.start`.
         """
         self._thread.start()
         self._started.wait()
@@ -312,9 +313,10 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.bind(address)
     except OSError as error:
         listening.close()
+        key = "server.host" if error.errno == errno.EADDRNOTAVAIL else "server.port"
         taken = error.errno == errno.EADDRINUSE
         advice = "; another emulator may be running there; --port 0 takes a free port" if taken else ""
-        raise ServerError(f"server.port: cannot listen on {host} port {port}: {error.strerror}{advice}") from error
+        raise ServerError(f"{key}: cannot listen on {host} port {port}: {error.strerror}{advice}") from error
     return listening
 
 

@@ -98,6 +98,11 @@ async def test_host_that_does_not_exist_is_told(config: Config) -> None:
         await Emulator(structs.replace(config, server=Server(host="no.such.host.invalid", port=0))).start()
 
 
+async def test_address_of_another_machine_is_told(config: Config) -> None:
+    with pytest.raises(ServerError, match=r"server.host: cannot listen on 192\.0\.2\.1 port 0: "):
+        await Emulator(structs.replace(config, server=Server(host="192.0.2.1", port=0))).start()
+
+
 async def test_data_directory_of_another_emulator_is_refused(config: Config) -> None:
     async with Emulator(config):
         with pytest.raises(StoreError, match="another emulator is using this data directory"):

@@ -1,4 +1,14 @@
-"""OSS emulator: a local Alibaba Cloud OSS, upload callbacks included."""
+"""OSS emulator: a local Alibaba Cloud OSS, upload callbacks included.
+
+    from emulator import Config, EmulatorThread
+
+    with EmulatorThread(Config()) as emulator:
+        ...emulator.endpoint...
+
+`Emulator` runs in the loop that is running already, `EmulatorThread` in a thread of its own, for clients that block.
+`Config` is what both are given; its sections are in `emulator.config`. `OssError` is what every refusal is, a class for
+each of OSS's codes in `emulator.errors`. What a test wants beside that is in `emulator.testing`.
+"""
 
 from typing import TYPE_CHECKING
 

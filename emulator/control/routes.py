@@ -44,10 +44,14 @@ async def respond(ctx: Context, request: OssRequest) -> OssResponse:
             check_change(ctx.config, request)
         return await _handler(endpoint, request)(ctx, request)
     except Refusal as refusal:
-        logger.info("%s %s -> %d %s", request.method, request.target, refusal.status, refusal.error)
-        return refusal_answer(refusal)
+        return _refuse(request, refusal)
     except OssError as error:
-        return refusal_answer(Refusal(error.status, error.message, error.hint))
+        return _refuse(request, Refusal(error.status, error.message, error.hint))
+
+
+def _refuse(request: OssRequest, refusal: Refusal) -> OssResponse:
+    logger.info("%s %s %s -> %d %s", request.request_id, request.method, request.target, refusal.status, refusal.error)
+    return refusal_answer(refusal)
 
 
 async def health(ctx: Context, request: OssRequest) -> OssResponse:

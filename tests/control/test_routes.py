@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 
 import pytest
 
@@ -71,6 +72,13 @@ async def test_wrong_method_answers_405_and_names_the_right_ones(oss, method, pa
     assert response.status == 405
     assert response.headers["allow"] == allow
     assert set(json.loads(response.body)) == {"error", "hint"}
+
+
+async def test_refusal_is_one_line_of_the_log_with_the_request_id(oss, caplog):
+    caplog.set_level(logging.INFO, "emulator.control")
+    response = await oss.request("GET", "/_emulator/nothing")
+    line = f"{response.headers['x-oss-request-id']} GET /_emulator/nothing -> 404 There is no endpoint"
+    assert [record.getMessage().startswith(line) for record in caplog.records] == [True]
 
 
 async def test_adopt_makes_objects_of_dropped_files(oss):

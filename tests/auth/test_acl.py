@@ -67,7 +67,7 @@ def test_owner_may_do_everything(principal: Principal, action: str) -> None:
         pytest.param("DeleteObject", READ, WRITE, id="delete a writable object"),
     ],
 )
-def test_anonymous_may(action: str, bucket: Acl, own: Acl | None) -> None:
+def test_anonymous_may_do_what_the_acl_opens(action: str, bucket: Acl, own: Acl | None) -> None:
     authorize(action, ANONYMOUS, a_bucket(bucket), None if own is None else a_record(own), AUTH)
 
 
@@ -96,7 +96,9 @@ def test_anonymous_may(action: str, bucket: Acl, own: Acl | None) -> None:
         pytest.param("PutObjectTagging", WRITE, WRITE, "You have no right to access this object.", None, id="tagging"),
     ],
 )
-def test_anonymous_may_not(action: str, bucket: Acl, own: Acl | None, message: str, ec: str | None) -> None:
+def test_anonymous_may_not_do_what_the_acl_does_not_open(
+    action: str, bucket: Acl, own: Acl | None, message: str, ec: str | None
+) -> None:
     error = refusal(action, a_bucket(bucket), None if own is None else a_record(own))
     assert (error.message, error.ec) == (message, ec)
 

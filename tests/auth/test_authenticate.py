@@ -87,7 +87,7 @@ def test_refused_signature_shows_what_should_have_been_signed(vector: dict[str, 
 
 
 @pytest.mark.parametrize("outcome", [pytest.param(outcome, id=outcome["id"]) for outcome in OUTCOMES])
-def test_outcome(outcome: dict[str, Any]) -> None:
+def test_outcome_of_a_signed_request_is_that_of_the_vectors(outcome: dict[str, Any]) -> None:
     expect = outcome["expect"]
     request = request_of(outcome)
     try:
@@ -159,7 +159,7 @@ def test_request_without_signature_is_anonymous() -> None:
         pytest.param("OSS2 AccessKey:a,Signature:b", "Authorization header is invalid.", "0002-00000102", id="V2 odd"),
     ],
 )
-def test_unreadable_authorization_header(authorization: str, message: str, ec: str | None) -> None:
+def test_unreadable_authorization_header_is_refused(authorization: str, message: str, ec: str | None) -> None:
     error = refusal(headers={"Date": DATE, "Authorization": authorization})
     assert isinstance(error, InvalidArgument)
     assert (error.message, error.ec) == (message, ec)
@@ -186,7 +186,7 @@ def test_aws_signature_is_refused_with_the_limitation_named(authorization: str) 
         pytest.param(f"Credential={SCOPE.replace('0601', '61')},Signature=a", "0002-00000212", id="short day"),
     ],
 )
-def test_unreadable_v4_header(fields: str, ec: str) -> None:
+def test_unreadable_v4_header_is_refused(fields: str, ec: str) -> None:
     error = refusal(headers={"x-oss-date": "20240601T120000Z", "Authorization": f"OSS4-HMAC-SHA256 {fields}"})
     assert isinstance(error, InvalidArgument)
     assert error.ec == ec
@@ -270,7 +270,9 @@ V1_URL = {"OSSAccessKeyId": KEY.id, "Expires": "1717246800", "Signature": "a"}
         pytest.param(V1_URL, {"Signature": ""}, 403, "0002-00000075", id="V1 empty signature"),
     ],
 )
-def test_unreadable_url(url: dict[str, str], changed: dict[str, str | None], status: int, ec: str) -> None:
+def test_unreadable_signed_url_is_refused(
+    url: dict[str, str], changed: dict[str, str | None], status: int, ec: str
+) -> None:
     query = "&".join(f"{name}={value}" for name, value in {**url, **changed}.items() if value is not None)
     error = refusal("GET", f"/a.txt?{query}")
     assert (error.status, error.ec) == (status, ec)

@@ -114,7 +114,7 @@ NOTHING: dict[str, Any] = {}
         pytest.param(KEY.id, "the access key id", id="id for secret"),
     ],
 )
-def test_wrong_secret(version: str, secret: str, expected: str) -> None:
+def test_wrong_secret_is_told_by_its_mistake(version: str, secret: str, expected: str) -> None:
     assert expected in hint(version, NOTHING, NOTHING, secret=secret)
 
 
@@ -136,7 +136,9 @@ def test_secret_never_shows_in_a_hint() -> None:
         pytest.param("v4", str.upper, "lower-case hex", id="upper case"),
     ],
 )
-def test_mangled_signature(version: str, mangle: Callable[[str], str], expected: str) -> None:
+def test_mangled_signature_is_told_by_what_happened_to_it(
+    version: str, mangle: Callable[[str], str], expected: str
+) -> None:
     assert expected in hint(version, NOTHING, NOTHING, mangle=mangle)
 
 
@@ -169,7 +171,9 @@ def test_url_used_with_another_method(version: str, signed: str, sent: str) -> N
         pytest.param(None, "text/plain", "signed with Content-Type: text/plain, but arrived without", id="not sent"),
     ],
 )
-def test_content_type(version: str, sent: str | None, signed: str | None, expected: str) -> None:
+def test_other_content_type_than_the_signed_one_is_named(
+    version: str, sent: str | None, signed: str | None, expected: str
+) -> None:
     text = hint(
         version,
         {"method": "PUT", "headers": {"content-type": sent}},
@@ -189,7 +193,9 @@ def test_content_type(version: str, sent: str | None, signed: str | None, expect
         pytest.param({"content-md5": "x"}, {"content-md5": None}, "Content-MD5: x, but was signed without", id="md5"),
     ],
 )
-def test_header_that_changed(version: str, sent: dict[str, str], signed: dict[str, str | None], expected: str) -> None:
+def test_header_that_changed_on_the_way_is_named(
+    version: str, sent: dict[str, str], signed: dict[str, str | None], expected: str
+) -> None:
     assert expected in hint(version, {"headers": sent}, {"headers": signed})
 
 
@@ -218,7 +224,9 @@ def test_header_signed_as_utf8_and_sent_as_latin1() -> None:
     ],
 )
 @pytest.mark.parametrize("version", ["v2", "v4"])
-def test_additional_headers(version: str, listed: str, stated: tuple[str, ...], expected: str) -> None:
+def test_mistake_with_additional_headers_is_named(
+    version: str, listed: str, stated: tuple[str, ...], expected: str
+) -> None:
     sent = {"headers": {"range": "bytes=0-1"}}
     assert expected in hint(version, sent, NOTHING, listed=listed, stated={"additional_headers": stated})
 
@@ -255,7 +263,7 @@ def test_empty_headers_left_out_of_the_canonical_request() -> None:
         pytest.param("v4", {"date": DATE}, DATE, f"signed with Date ({DATE}); it must hold x-oss-date", id="V4"),
     ],
 )
-def test_date_line(version: str, headers: dict[str, str], date: str, expected: str) -> None:
+def test_mistake_with_the_date_line_is_named(version: str, headers: dict[str, str], date: str, expected: str) -> None:
     assert expected in hint(version, {"headers": headers}, NOTHING, stated={"date": date})
 
 
@@ -302,7 +310,9 @@ def test_scope_that_differs_from_the_credential(version: str, stated: dict[str, 
         pytest.param("v2", "/a.txt", "%2Fa.txt", "the bucket is part of it", id="V2 no bucket"),
     ],
 )
-def test_resource(version: str, target: str, resource: str, expected: str) -> None:
+def test_other_resource_than_the_signed_one_is_explained(
+    version: str, target: str, resource: str, expected: str
+) -> None:
     assert expected in hint(version, {"target": target}, NOTHING, resource=resource)
 
 
@@ -338,7 +348,7 @@ def test_host_that_only_the_client_takes_for_a_bucket(version: str) -> None:
         pytest.param("v4", "/?prefix=a%2Fb", "/?prefix=a%252Fb", "once too often", id="V4 encoded twice"),
     ],
 )
-def test_query(version: str, sent: str, signed: str, expected: str) -> None:
+def test_other_query_than_the_signed_one_is_explained(version: str, sent: str, signed: str, expected: str) -> None:
     assert expected in hint(version, {"target": sent}, {"target": signed})
 
 

@@ -78,7 +78,7 @@ async def test_request_goes_out_byte_for_byte(make_dispatcher, application):
     assert verdict.refusal is None
 
 
-async def test_attempt_is_exact(make_dispatcher, application):
+async def test_attempt_shows_the_request_and_the_answer_as_they_were(make_dispatcher, application):
     application.answer = b"HTTP/1.1 200 Fine\r\nX-a: 1\r\ncontent-length: 2\r\nX-A: 2\r\n\r\n{}"
     attempt, verdict = await post(make_dispatcher(), application.url())
     assert attempt == Attempt(

@@ -108,7 +108,9 @@ async def test_signature_verifies_whatever_the_path(engine, application, spec_fo
         pytest.param({}, {"callbackHost": "oss-cn-hangzhou.aliyuncs.com"}, "oss-cn-hangzhou.aliyuncs.com", id="given"),
     ],
 )
-async def test_host_header(make_engine, application, spec_for, upload, settings, fields, host):
+async def test_host_header_is_that_of_the_url_or_callback_host(
+    make_engine, application, spec_for, upload, settings, fields, host
+):
     await make_engine(**settings).call(spec_for(application.url(), **fields), upload)
     assert application.heads[0][1] == f"Host: {host.replace('PORT', str(application.port))}"
 
@@ -337,7 +339,7 @@ UNRESOLVED = ("Can not get ip by this host.", "0007-00000007")
         pytest.param("real", {}, f"http://{'a' * 64}.invalid/", UNRESOLVED, id="a label too long to ask for"),
     ],
 )
-async def test_check_refuses(make_engine, spec_for, profile, settings, url, expected):
+async def test_check_refuses_where_oss_would_not_call(make_engine, spec_for, profile, settings, url, expected):
     with pytest.raises(InvalidArgument) as caught:
         await make_engine(profile, **settings).check(spec_for(url))
     error = caught.value
@@ -358,7 +360,7 @@ async def test_check_refuses(make_engine, spec_for, profile, settings, url, expe
         pytest.param("real", {}, "http://8.8.8.8/", id="public in real"),
     ],
 )
-async def test_check_lets_pass(make_engine, spec_for, profile, settings, url):
+async def test_check_lets_pass_what_can_be_called(make_engine, spec_for, profile, settings, url):
     await make_engine(profile, **settings).check(spec_for(url))
 
 

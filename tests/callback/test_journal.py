@@ -96,7 +96,7 @@ async def test_eviction_counts_within_a_batch(journal):
         pytest.param({"bucket": "none"}, [], id="no match"),
     ],
 )
-async def test_list_filters(journal, filters, expected):
+async def test_list_gives_what_fits_every_filter(journal, filters, expected):
     await journal.add(record(1))
     await journal.add(record(2, bucket="other"))
     await journal.add(record(3, object="b.txt"))

@@ -74,7 +74,7 @@ def test_captured_callback_verifies_with_the_key_of_oss(target, body, signature,
         pytest.param("/%FF", b"/\xff\nbody", id="bytes that are not UTF-8"),
     ],
 )
-def test_string_to_sign(target, string):
+def test_string_to_sign_has_the_decoded_path_and_the_query_as_sent(target, string):
     assert string_to_sign(target, b"body") == string
 
 

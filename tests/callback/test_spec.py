@@ -326,7 +326,7 @@ def test_whitespace_in_base64_is_dropped(text):
         pytest.param({"unknownKey": 1}, "sni", False, id="unknown key"),
     ],
 )
-def test_field_is_read(fields, attribute, value):
+def test_field_is_read_as_it_was_meant(fields, attribute, value):
     spec = parse(encode({**GOOD, **fields}))
     assert getattr(spec, attribute) == value
     assert spec.warnings == ()

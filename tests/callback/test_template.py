@@ -172,5 +172,5 @@ def test_malformed_template_is_refused(text, message, position):
         pytest.param('{"a\\"":${bucket}}', [], id="an escaped quote is no end"),
     ],
 )
-def test_names_in_quotes(text, names):
+def test_names_in_quotes_are_found(text, names):
     assert list(parse_template(text).names_in_quotes()) == names

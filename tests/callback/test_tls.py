@@ -25,7 +25,7 @@ from emulator.callback.tls import Handshake, certificate_names, matches
         pytest.param("a.com", [], False, id="no names"),
     ],
 )
-def test_matches(host, names, expected):
+def test_certificate_matches_its_hosts_alone(host, names, expected):
     assert matches(host, names) is expected
 
 

@@ -76,7 +76,7 @@ def test_url_that_cannot_be_called_is_refused(text, reason):
         pytest.param("172.32.0.1", False, id="just outside class B"),
     ],
 )
-def test_private_addresses(address, expected):
+def test_private_address_is_told_from_a_public_one(address, expected):
     assert is_private(address) is expected
 
 

@@ -112,7 +112,7 @@ async def test_head_bucket_says_where_it_is(oss: OssClient):
     assert b"<Code>NoSuchBucket</Code>" in base64.b64decode(missing.headers["x-oss-err"])
 
 
-async def test_get_bucket_info(make_oss: MakeOss, clock: HeldClock):
+async def test_get_bucket_info_answers_the_whole_document(make_oss: MakeOss, clock: HeldClock):
     oss = await make_oss(clock=clock)
     answer = await oss.request("GET", "/examplebucket?bucketInfo")
     assert answer.status == 200

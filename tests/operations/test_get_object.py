@@ -66,7 +66,7 @@ async def test_object_meta_is_size_etag_date_and_crc_alone(oss: OssClient) -> No
         pytest.param("bytes=-0", False, 416, None, "bytes */5", id="no byte at all"),
     ],
 )
-async def test_range(
+async def test_range_gives_its_bytes_or_the_whole_object(
     asked: str, is_standard: bool, status: int, expected: bytes | None, content_range: str | None, oss: OssClient
 ) -> None:
     await oss.put("a.txt", b"hello")
@@ -91,7 +91,7 @@ async def test_range(
         pytest.param({"If-Unmodified-Since": "Sat, 01 Jun 2024 11:59:59 GMT"}, 412, id="modified since"),
     ],
 )
-async def test_conditions(
+async def test_conditions_decide_the_status(
     method: str, headers: dict[str, str], status: int, make_oss: MakeOss, clock: HeldClock
 ) -> None:
     oss = await make_oss(clock=clock)

@@ -19,7 +19,7 @@ def filled(client: Verbs) -> Verbs:
     return client
 
 
-def test_keys_and_groups(filled: Verbs) -> None:
+def test_pages_have_the_keys_and_groups_asked_for(filled: Verbs) -> None:
     assert filled.page() == Page(KEYS, [], "")
     assert filled.page(delimiter="/") == Page(["file", "z & <é> +%"], ["dir/", "other/"], "")
     assert filled.page(prefix="dir/", delimiter="/") == Page(["dir/a", "dir/b"], ["dir/sub/"], "")

@@ -91,7 +91,7 @@ def test_dots_in_a_key_are_no_path(client: Verbs) -> None:
         pytest.param((3, 99), b"hello", id="past the end: the whole"),
     ],
 )
-def test_range(span: tuple[int | None, int | None], expected: bytes, client: Verbs) -> None:
+def test_range_gives_its_bytes(span: tuple[int | None, int | None], expected: bytes, client: Verbs) -> None:
     client.store("a", b"hello")
     assert client.read("a", span) == expected
 

@@ -127,13 +127,13 @@ def test_thousands_of_hosts_do_not_fill_the_memory() -> None:
 
 
 @pytest.mark.parametrize("name", ["abc", "a-1", "0" * 63])
-def test_bucket_name(name: str) -> None:
+def test_good_bucket_name_is_taken(name: str) -> None:
     assert is_bucket_name(name)
     check_bucket_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "ab", "0" * 64, "Abc", "-abc", "abc-", "a_c", "a.c", "a/c", "目目目", "abc\n"])
-def test_no_bucket_name(name: str) -> None:
+def test_bad_bucket_name_is_refused(name: str) -> None:
     assert not is_bucket_name(name)
     with pytest.raises(InvalidBucketName) as caught:
         check_bucket_name(name)
@@ -146,7 +146,7 @@ def test_no_bucket_name(name: str) -> None:
     ["a", "a/", "a//b", "../a", "a\\b", " ", "\0", "a" * 1023, "目" * 341, "\N{GRINNING FACE}" * 255 + "abc"],
     ids=lambda key: f"{key[:3]!r} of {len(key.encode())} bytes",
 )
-def test_key(key: str) -> None:
+def test_good_key_is_taken(key: str) -> None:
     check_key(key)
 
 
@@ -162,7 +162,7 @@ def test_key(key: str) -> None:
         pytest.param("a\udcff", "0016-00000004", id="no UTF-8"),
     ],
 )
-def test_no_key(key: str, ec: str) -> None:
+def test_bad_key_is_refused(key: str, ec: str) -> None:
     with pytest.raises(InvalidObjectName) as caught:
         check_key(key)
     assert caught.value.ec == ec

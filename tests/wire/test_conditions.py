@@ -39,7 +39,7 @@ BEFORE, THEN, AFTER = (f"Fri, 04 Jul 2025 05:{minute}:00 GMT" for minute in (39,
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "x-oss-copy-source-"])
-def test_conditions(headers: dict[str, str], outcome: str, prefix: str):
+def test_conditions_hold_or_refuse(headers: dict[str, str], outcome: str, prefix: str):
     headers = {prefix + name: value for name, value in headers.items()}
     if outcome == "holds":
         check_conditions(headers, ETAG, MODIFIED, prefix=prefix)

@@ -11,7 +11,7 @@ from emulator.wire.parameters import (
 
 
 @pytest.mark.parametrize(("parameters", "expected"), [({}, 100), ({"max-keys": "1"}, 1), ({"max-keys": "1000"}, 1000)])
-def test_max_keys(parameters: dict[str, str], expected: int):
+def test_max_keys_is_read(parameters: dict[str, str], expected: int):
     assert parse_max_keys(parameters, ec="e") == expected
 
 

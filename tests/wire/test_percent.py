@@ -18,7 +18,7 @@ from emulator.wire.percent import decode, encode
         pytest.param("%00", "\0", id="NUL"),
     ],
 )
-def test_decode(text: str, decoded: str) -> None:
+def test_decode_reads_escapes_and_plus(text: str, decoded: str) -> None:
     assert decode(text) == decoded
 
 
@@ -34,5 +34,5 @@ def test_decode(text: str, decoded: str) -> None:
         pytest.param("\udcff", "", "%FF", id="no UTF-8"),
     ],
 )
-def test_encode(text: str, safe: str, encoded: str) -> None:
+def test_encode_escapes_all_but_what_is_safe(text: str, safe: str, encoded: str) -> None:
     assert encode(text, safe) == encoded

@@ -19,7 +19,7 @@ from emulator.wire.request import parse_headers, parse_query
         pytest.param("a?b=c?d", (("a?b", "c?d"),), id="question marks"),
     ],
 )
-def test_parse_query(raw: str, pairs: tuple[tuple[str, str | None], ...]) -> None:
+def test_query_is_read_in_order(raw: str, pairs: tuple[tuple[str, str | None], ...]) -> None:
     assert parse_query(raw) == pairs
 
 
@@ -36,7 +36,7 @@ def test_parse_query(raw: str, pairs: tuple[tuple[str, str | None], ...]) -> Non
         pytest.param([(b"a", b"\xff")], {"a": "\udcff"}, id="no UTF-8"),
     ],
 )
-def test_parse_headers(raw: list[tuple[bytes, bytes]], headers: dict[str, str]) -> None:
+def test_headers_are_joined_under_lower_case_names(raw: list[tuple[bytes, bytes]], headers: dict[str, str]) -> None:
     assert parse_headers(raw) == headers
 
 

@@ -55,8 +55,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def one_line(text: str) -> str:
-    """`text` with control characters as escapes (`\\n`)."""
-    return _CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    """`text` with control characters as escapes (`\\n`).
+
+    Without a codec: the first use of one opens a file, and a line may be about there being none left to open.
+    """
+    return _CONTROL_CHARACTERS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def _valid(text: str) -> str:

@@ -40,6 +40,7 @@ from emulator.storage.store import Store
 from emulator.transport.connection import HttpServer
 
 BACKLOG = 1024
+ACCEPTED_AT_ONCE = 16
 DEFAULT_REGION = "cn-hangzhou"  # for clients, which must name one, where the emulator takes any
 
 logger = logging.getLogger("emulator.server")
@@ -153,8 +154,11 @@ class Emulator:
         self._parts.push_async_callback(runner.cleanup)
         self._parts.push_async_callback(self._finish_requests, app, server)
         for listening in sockets:
-            site = web.SockSite(runner, listening, backlog=BACKLOG)
+            # asyncio accepts as many at once as it lets wait. When no descriptor is left, each of them is an error in
+            # the log and a timer, every second: so few are accepted at once, and many may wait.
+            site = web.SockSite(runner, listening, backlog=ACCEPTED_AT_ONCE)
             await site.start()
+            listening.listen(BACKLOG)
             self._parts.push_async_callback(site.stop)
 
     async def _finish_requests(self, app: App, server: HttpServer) -> None:

@@ -4,7 +4,9 @@ import argparse
 import gc
 import logging
 import os
+import resource
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from emulator.configure import load
 if TYPE_CHECKING:
     from emulator.config import Config
     from emulator.server import Emulator
+
+MAX_OPEN_FILES = 10_240  # macOS gives no more
 
 logger = logging.getLogger("emulator.cli")
 
@@ -31,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the server until a signal stops it."""
     config = load(options.config, os.environ, flags(options))
     log.configure(config.log)
+    _allow_open_files()
     gc.disable()  # until ready: nothing that starting makes is garbage
     with no_certificates():
         import asyncio
@@ -42,6 +47,15 @@ def run(options: argparse.Namespace) -> int:
     except (ServerError, StoreError, OSError) as error:
         raise Failure(str(error)) from error
     return 0
+
+
+def _allow_open_files() -> None:
+    """Take what the system lets us have: a connection is an open file, and many shells give 256 or 1,024 at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a system may give less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(config: "Config", ready_file: Path | None) -> None:

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import resource
 import signal
 import socket
 import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -147,3 +149,31 @@ def test_a_taken_port_is_seen_before_the_data_directory_is_made(tmp_path):
         status, _ = refused(tmp_path, "--port", str(taken.getsockname()[1]))
     assert status == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_serve_takes_as_many_open_files_as_it_may_have(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with serving(tmp_path, "--ephemeral") as (process, _):
+            given, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert given == (10_240 if hard == resource.RLIM_INFINITY else min(hard, 10_240))
+
+
+def test_more_connections_than_open_files_are_told_and_served_later(tmp_path):
+    with serving(tmp_path, "--ephemeral") as (process, endpoint):
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (60, 60))
+        address = ("127.0.0.1", int(endpoint.rpartition(":")[2]))
+        with ExitStack() as connections:
+            for _ in range(100):
+                connections.enter_context(socket.create_connection(address, timeout=TIMEOUT_SECONDS))
+            line = next(line for line in process.stderr if "ERROR" in line)
+            assert "socket.accept() out of system resource" in line
+        with urlopen(f"{endpoint}/_emulator/health", timeout=TIMEOUT_SECONDS) as answer:
+            assert answer.status == 200
+        status, _, errors = stopped(process)
+    assert status == 0
+    assert "Exception in callback" not in errors
+    assert errors.count("ERROR") <= 16 * 5  # a second's worth for each second that it may have lasted

@@ -15,17 +15,28 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from emulator.callback.verify import CallbackVerdict, verify_callback
     from emulator.config import Config
     from emulator.errors import OssError
     from emulator.server import Emulator, EmulatorThread
 
-__all__ = ["Config", "Emulator", "EmulatorThread", "OssError", "__version__"]
+__all__ = [
+    "CallbackVerdict",
+    "Config",
+    "Emulator",
+    "EmulatorThread",
+    "OssError",
+    "__version__",
+    "verify_callback",
+]
 
 _HOMES = {
+    "CallbackVerdict": "emulator.callback.verify",
     "Config": "emulator.config",
     "Emulator": "emulator.server",
     "EmulatorThread": "emulator.server",
     "OssError": "emulator.errors",
+    "verify_callback": "emulator.callback.verify",
 }
 
 

@@ -10,11 +10,11 @@ Source: "Include signature V4 in the Authorization header" and "Include signatur
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from emulator.auth.claim import (
     Candidate,
@@ -44,8 +44,21 @@ _FORM = (
 )
 
 
+class Signable(Protocol):
+    """What is signed of a request: one that came in, or one that goes out."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def query(self) -> tuple[tuple[str, str | None], ...]: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
 def canonical_request(
-    request: OssRequest, resource: str, additional_headers: tuple[str, ...], *, empty: str = "", host: str | None = None
+    request: Signable, resource: str, additional_headers: tuple[str, ...], *, empty: str = "", host: str | None = None
 ) -> bytes:
     """The request in the one spelling that both sides can make.
 

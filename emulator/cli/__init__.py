@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from emulator import __version__
-from emulator.cli import callbacks, expand, export, load, operations, serve, verify
+from emulator.cli import callbacks, check, expand, export, load, operations, serve, verify
 from emulator.cli import exec as exec_command
 from emulator.cli.command import FAILED, INTERRUPTED, WRONG_USAGE, Failure, Parser
 from emulator.config import ConfigError
@@ -47,6 +47,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"oss-emulator {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (serve, exec_command, callbacks, expand, verify, load, export, operations):
+    for command in (serve, exec_command, callbacks, expand, verify, check, load, export, operations):
         command.add_to(commands)
     return parser

@@ -1,7 +1,6 @@
 """`oss-emulator callbacks`: what a running emulator has sent, and sending it again."""
 
 import argparse
-import asyncio
 import json
 import os
 from typing import Any
@@ -82,6 +81,8 @@ def run_clear(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace, method: str, path: str, query: dict[str, str] | None = None) -> Any:
+    import asyncio
+
     token = options.token or os.environ.get("OSS_EMULATOR_CONTROL_TOKEN", "")
     answer = asyncio.run(ask(find_endpoint(options), method, path, token=token, query=query))
     return json.loads(answer) if answer else None

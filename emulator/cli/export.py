@@ -5,9 +5,7 @@ reported and left where it is.
 """
 
 import argparse
-import asyncio
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,8 @@ from emulator.cli.command import Commands, Failure
 from emulator.cli.transfer import Outcome, Problem, add_options_to, is_same, move_all, open_bucket, parse_place
 
 if TYPE_CHECKING:
+    import tempfile
+
     from emulator.cli.bucket import Listed
     from emulator.cli.progress import Progress
 
@@ -33,10 +33,15 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export, and say how it went."""
+    import asyncio
+
     return asyncio.run(_export(options))
 
 
 async def _export(options: argparse.Namespace) -> int:
+    import asyncio
+    import tempfile
+
     from emulator.storage.digest import crc64
 
     prefix = options.place.prefix
@@ -84,6 +89,8 @@ async def _export(options: argparse.Namespace) -> int:
 
 def _staging(directory: Path) -> "tempfile.TemporaryDirectory[str]":
     """A folder for what is not whole yet, on the same file system."""
+    import tempfile
+
     try:
         directory.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=directory, prefix=".oss-emulator-")

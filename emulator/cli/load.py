@@ -1,7 +1,6 @@
 """`oss-emulator load`: a folder's files become objects of a running emulator."""
 
 import argparse
-import asyncio
 import mimetypes
 import os
 import stat
@@ -50,10 +49,14 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load, and say how it went."""
+    import asyncio
+
     return asyncio.run(_load(options))
 
 
 async def _load(options: argparse.Namespace) -> int:
+    import asyncio
+
     import aiohttp
 
     from emulator.storage.digest import crc64

@@ -1,7 +1,6 @@
 """What `load` and `export` share: their arguments, many objects at once, and how it went."""
 
 import argparse
-import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -109,6 +108,8 @@ async def move_all(
     `verbs` are such as ("loading", "loaded"). `problems` are failures that were seen before. An emulator that is gone
     ends it all: aiohttp's connection errors are not caught here.
     """
+    import asyncio
+
     from emulator.cli.bucket import Refused
 
     progress = Progress(verbs[0], len(items), total_bytes)
@@ -149,6 +150,8 @@ async def move_all(
 
 async def is_same(file: Path, listed: "Listed", bucket: "Bucket") -> bool:
     """Whether a regular file has the very bytes of an object: by its MD5, or its CRC-64 where the ETag is no MD5."""
+    import asyncio
+
     from emulator.storage.digest import digests_of_file
 
     def read() -> tuple[str, int] | None:

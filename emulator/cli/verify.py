@@ -1,7 +1,6 @@
 """`oss-emulator verify`: a captured callback request in; out comes whether it is rightly signed, and if not, why."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
@@ -76,6 +75,8 @@ def _read(source: str) -> bytes:
 
 def _public_key(options: argparse.Namespace) -> bytes:
     if options.public_key is None:
+        import asyncio
+
         return asyncio.run(ask(find_endpoint(options), "GET", "callback_pub_key.pem"))
     try:
         return Path(options.public_key).read_bytes()

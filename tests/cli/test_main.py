@@ -73,7 +73,7 @@ def test_version_is_printed(capsys):
     assert capsys.readouterr().out == f"oss-emulator {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "callbacks", "expand", "verify", "load", "export", "operations"])
+@pytest.mark.parametrize("command", ["serve", "callbacks", "expand", "verify", "check", "load", "export", "operations"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

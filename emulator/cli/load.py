@@ -1,7 +1,6 @@
 """`oss-emulator load`: a folder's files become objects of a running emulator."""
 
 import argparse
-import mimetypes
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -25,7 +24,6 @@ from emulator.cli.transfer import (
 if TYPE_CHECKING:
     from emulator.cli.progress import Progress
 
-DEFAULT_TYPE = "application/octet-stream"
 PIECE_BYTES = 1024 * 1024
 
 
@@ -59,6 +57,7 @@ async def _load(options: argparse.Namespace) -> int:
 
     import aiohttp
 
+    from emulator.storage.adoption import guess_content_type
     from emulator.storage.digest import crc64
 
     sources, problems = await asyncio.to_thread(_sources, options.directory, options.place.prefix)
@@ -91,7 +90,7 @@ async def _load(options: argparse.Namespace) -> int:
 
             with await asyncio.to_thread(source.path.open, "rb") as file:
                 try:
-                    stored = await bucket.put(source.key, pieces(), source.size, content_type(source.path.name))
+                    stored = await bucket.put(source.key, pieces(), source.size, guess_content_type(source.key))
                 except aiohttp.ClientError:
                     if trouble is not None:
                         raise trouble from None
@@ -109,14 +108,6 @@ async def _load(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             problems=problems,
         )
-
-
-def content_type(name: str) -> str:
-    """The content type that a file's name suggests."""
-    kind, encoding = mimetypes.guess_type(name)
-    if encoding is not None:  # the bytes are the packed ones, whatever is in them
-        return "application/gzip" if encoding == "gzip" else DEFAULT_TYPE
-    return kind or DEFAULT_TYPE
 
 
 def _sources(directory: Path, prefix: str) -> tuple[list[Source], list[str]]:

@@ -227,9 +227,12 @@ def _left_alone(bucket: str, key: str) -> Iterator[None]:
 
 def guess_attributes(bucket: Bucket, key: str) -> ObjectAttributes:
     """Guess: what ossutil would send, which goes by the name."""
+    return ObjectAttributes(headers={"content-type": guess_content_type(key)}, storage_class=bucket.storage_class)
+
+
+def guess_content_type(key: str) -> str:
+    """What the name in `key` suggests. Of what is packed it is the packing's type, whatever is inside."""
     kind, encoding = mimetypes.MimeTypes().guess_type(key.rpartition("/")[2], strict=False)
     if encoding:
         kind = "application/gzip" if encoding == "gzip" else None
-    return ObjectAttributes(
-        headers={"content-type": kind or "application/octet-stream"}, storage_class=bucket.storage_class
-    )
+    return kind or "application/octet-stream"

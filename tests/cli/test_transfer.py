@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from emulator.cli import main
-from emulator.cli.load import content_type
 from emulator.config import AccessKey, Auth, ConfiguredBucket, Limits
 from emulator.model import Acl
 from tests.client import OssClient
@@ -240,17 +239,3 @@ async def test_terminal_gets_a_bar(oss, tmp_path):
     assert "\rloading [" in shown
     assert "/5 objects" in shown
     assert shown.endswith("\r\033[K")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("a.html", "text/html"),
-        ("a.JPG", "image/jpeg"),
-        ("a.tar.gz", "application/gzip"),
-        ("a.svg.bz2", "application/octet-stream"),
-        ("README", "application/octet-stream"),
-    ],
-)
-def test_content_type_follows_the_name(name, kind):
-    assert content_type(name) == kind

@@ -1,4 +1,4 @@
-"""The documentation under test: README's examples run, its tables equal the code, its links lead somewhere."""
+"""The documentation under test: its examples run, its tables equal the code, its links lead somewhere."""
 
 import os
 import re
@@ -10,13 +10,19 @@ import pytest
 
 from emulator import Config, EmulatorThread, __version__
 from emulator.config import Server, Storage
+from emulator.configure import load
 from emulator.operations import TABLE
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
 
-SNIPPETS = re.findall(r"<!-- test: ([\w-]+) -->\n```(\w+)\n(.*?)```", README, re.DOTALL)
+DEVELOPMENT = (ROOT / "docs/dev-server.md").read_text()
+EXAMPLES = [
+    example
+    for text in (README, DEVELOPMENT)
+    for example in re.findall(r"<!-- test: ([\w-]+) -->\n```(\w+)\n(.*?)```", text, re.DOTALL)
+]
 EXPECTED = {
     "upload": '200 b\'{"Status":"OK"}\'\n',
     "expand": "object=dir%2Fa.txt&user=42",
@@ -24,14 +30,14 @@ EXPECTED = {
     "oss2": "",
     "alibabacloud-oss-v2": "",
     "ali-oss": "200\n",
+    "look": '"evicted": 0',
+    "adopt": '{"adopted":1}',
 }
 
 
-@pytest.mark.parametrize(("name", "language", "code"), [pytest.param(*snippet, id=snippet[0]) for snippet in SNIPPETS])
-def test_example_of_the_readme_runs(
-    name: str, language: str, code: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    config = Config(server=Server(port=0), storage=Storage(data_dir=tmp_path / "data"))
+@pytest.mark.parametrize(("name", "language", "code"), [pytest.param(*example, id=example[0]) for example in EXAMPLES])
+def test_example_runs(name: str, language: str, code: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    config = Config(server=Server(port=0), storage=Storage(data_dir=tmp_path / "oss-data"))
     with EmulatorThread(config) as emulator:
         code = code.replace("http://127.0.0.1:8280", emulator.endpoint)
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -53,7 +59,13 @@ def test_example_of_the_readme_runs(
 
 
 def test_every_example_has_an_expectation() -> None:
-    assert {name for name, _, _ in SNIPPETS} == EXPECTED.keys()
+    assert {name for name, _, _ in EXAMPLES} == EXPECTED.keys()
+
+
+def test_example_of_settings_can_be_loaded(tmp_path: Path) -> None:
+    (settings,) = re.findall(r"<!-- settings -->\n```yaml\n(.*?)```", DEVELOPMENT, re.DOTALL)
+    (tmp_path / "oss.yaml").write_text(settings)
+    assert load(tmp_path / "oss.yaml", {}, {}).bucket_names == ["photos"]
 
 
 def operation_table() -> str:

@@ -1,0 +1,166 @@
+"""The page about callbacks under test: its examples run, its tables of messages and variables are those of the code."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import oss2
+import pytest
+
+from emulator import Config, EmulatorThread
+from emulator.callback import refusals
+from emulator.callback.refusals import Refusal
+from emulator.callback.template import SYSTEM_VARIABLES
+from emulator.config import Server, Storage
+
+PAGE = (Path(__file__).parent.parent / "docs/callbacks.md").read_text()
+EXAMPLES = dict(re.findall(r"<!-- test: ([^\n]+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
+HANDLERS = ["handler.py", "handler.mjs"]
+ENVIRON = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def rows(name: str) -> list[list[str]]:
+    """The cells of the table between two markers, without its head."""
+    table = re.search(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", PAGE, re.DOTALL)
+    assert table is not None
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()[2:]]
+
+
+# --- The examples ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[EmulatorThread]:
+    config = Config(server=Server(port=0), storage=Storage(data_dir=tmp_path / "data"))
+    with EmulatorThread(config) as emulator:
+        yield emulator
+
+
+def run(name: str, *command: str) -> str:
+    done = subprocess.run([*command, EXAMPLES[name]], capture_output=True, text=True, timeout=60, env=ENVIRON)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def upload(emulator: EmulatorThread, url: str) -> tuple[int, bytes, str]:
+    """Put an object whose callback, with a body that a careless check would spoil, goes to `url`.
+
+    The status, the answer and the request id.
+    """
+    auth = oss2.AuthV4("emulator", "emulator-secret")
+    bucket = oss2.Bucket(auth, emulator.endpoint, "examplebucket", region="cn-hangzhou")
+    callback = {"callbackUrl": url, "callbackBody": '{"object" : ${object}}', "callbackBodyType": "application/json"}
+    encoded = base64.b64encode(json.dumps(callback).encode()).decode()
+    result = bucket.put_object("照片/a b.jpg", b"hello", headers={"x-oss-callback": encoded})
+    return result.status, result.resp.read(), result.request_id
+
+
+@pytest.fixture(params=HANDLERS)
+def handler(request: pytest.FixtureRequest, emulator: EmulatorThread) -> Iterator[str]:
+    """The URL of an example handler that runs, and accepts the emulator's key."""
+    code = EXAMPLES[request.param].replace("http://127.0.0.1:8280", emulator.endpoint)
+    if request.param == "handler.py":
+        names: dict[str, Any] = {"__name__": "handler"}
+        exec(code, names)
+        names["Handler"].log_message = lambda *_: None
+        server = HTTPServer(("127.0.0.1", 0), names["Handler"])
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        return
+    say_port = "function () { console.log(this.address().port); }"
+    code = code.replace(".listen(9000)", f'.listen(0, "127.0.0.1", {say_port})')
+    command = [request.getfixturevalue("node"), "--input-type=module", "-e", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.kill()
+
+
+@pytest.mark.parametrize("target", ["/callback", "/a%2Fb%E4%B8%AD+c/d?from=oss&x=%2F", "/?"])
+def test_example_handler_takes_what_the_emulator_has_signed(
+    handler: str, emulator: EmulatorThread, target: str
+) -> None:
+    status, answer, _ = upload(emulator, handler + target)
+    assert (status, json.loads(answer)) == (200, {"Status": "OK"})
+
+
+@pytest.mark.parametrize("field", ["authorization", "x-oss-pub-key-url", "body", "target"])
+@pytest.mark.parametrize("value", ["", "bm90IGl0", "not base64"])
+def test_example_handler_refuses_what_was_changed(
+    handler: str, emulator: EmulatorThread, field: str, value: str
+) -> None:
+    _, _, request_id = upload(emulator, handler + "/callback")
+    record = json.load(urlopen(f"{emulator.endpoint}/_emulator/callbacks/{request_id}"))
+    headers = {name.lower(): text for name, text in record["attempts"][0]["request"]["headers"]}
+    sent = {"target": "/callback", "body": record["body"], **headers}
+    sent |= {field: "/" + value.replace(" ", "") + "x" if field == "target" else value}
+    request = Request(
+        handler + sent["target"],
+        sent["body"].encode(),
+        {name: sent[name] for name in ("authorization", "x-oss-pub-key-url", "content-type")},
+    )
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request)
+    with refused.value:
+        assert refused.value.code == 403
+
+
+def test_example_of_a_json_body_is_expanded() -> None:
+    output = run("json body", "sh", "-euc")
+    assert output.endswith('\n\n{"object":"照片/a b.jpg","size":1024,"user":"42"}\n')
+    assert '{"object":"照片/a b.jpg","size":1024,"user":"42"}' in PAGE
+    shown = PAGE.partition("    POST /callback?from=oss HTTP/1.1\n")[2].partition("\n\n")[0]
+    names = re.findall(r"^    ([\w-]+):", shown, re.MULTILINE)
+    assert names == re.findall(r"^([\w-]+):", output.partition("\n\n")[0], re.MULTILINE)
+
+
+def test_example_prints_the_record_of_a_failure(emulator: EmulatorThread) -> None:
+    code = EXAMPLES["record"].replace("http://127.0.0.1:8280", emulator.endpoint)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    status, hint, body, *_ = done.stdout.splitlines()
+    assert status == "203 Error status : 403. 0007-00000203"
+    assert "answered 403 to POST /_emulator/receiver?status=403" in hint
+    assert body == "size=5"
+    assert "'status': 403" in done.stdout
+
+
+def test_every_example_is_run() -> None:
+    assert EXAMPLES.keys() == {*HANDLERS, "json body", "record"}
+
+
+# --- The tables -----------------------------------------------------------------------------------------------------
+
+REFUSALS = {value for value in vars(refusals).values() if isinstance(value, Refusal)}
+FAILURES = {refusal for refusal in REFUSALS if re.match("0007-00000[23]", refusal.ec)}
+
+
+def test_table_of_203s_is_that_of_the_code() -> None:
+    of_a_status = refusals.error_status(502)
+    any_status = Refusal(of_a_status.message.replace("502", "<N>"), of_a_status.ec)
+    written = {Refusal(message.strip("`"), ec.strip("`")) for message, ec, _, _ in rows("203")}
+    assert written == FAILURES | {of_a_status, any_status}
+
+
+def test_table_of_400s_is_that_of_the_code() -> None:
+    written = {Refusal(message.strip("`"), ec.strip("`")) for message, ec, _ in rows("400")}
+    assert written == REFUSALS - FAILURES
+
+
+def test_table_of_variables_is_that_of_the_code() -> None:
+    written = {name for names, _ in rows("variables") for name in re.findall(r"`([^`]+)`", names)}
+    assert written == SYSTEM_VARIABLES - {"imageInfo"} | {"x:name"}

@@ -62,10 +62,13 @@ def test_every_example_has_an_expectation() -> None:
     assert {name for name, _, _ in EXAMPLES} == EXPECTED.keys()
 
 
-def test_example_of_settings_can_be_loaded(tmp_path: Path) -> None:
-    (settings,) = re.findall(r"<!-- settings -->\n```yaml\n(.*?)```", DEVELOPMENT, re.DOTALL)
+@pytest.mark.parametrize(("page", "buckets"), [(README, ["examplebucket"]), (DEVELOPMENT, ["photos"])])
+def test_example_of_settings_can_be_loaded(page: str, buckets: list[str], tmp_path: Path) -> None:
+    (settings,) = re.findall(r"<!-- settings -->\n```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "oss.yaml").write_text(settings)
-    assert load(tmp_path / "oss.yaml", {}, {}).bucket_names == ["photos"]
+    config = load(tmp_path / "oss.yaml", {}, {})
+    assert config.bucket_names == buckets
+    assert config.cors.default == "allow-all"
 
 
 def operation_table() -> str:

@@ -139,8 +139,23 @@ def test_example_prints_the_record_of_a_failure(emulator: EmulatorThread) -> Non
     assert "'status': 403" in done.stdout
 
 
+def test_example_sends_the_last_callback_again(emulator: EmulatorThread) -> None:
+    receiver = f"{emulator.endpoint}/_emulator/receiver"
+    upload(emulator, f"{receiver}?status=500")
+    _, _, request_id = upload(emulator, f"{receiver}?status=404")
+    code = EXAMPLES["replay"].replace("http://127.0.0.1:9000/callback", receiver)
+    done = subprocess.run(
+        ["sh", "-euc", code.replace("http://127.0.0.1:8280", emulator.endpoint)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    record = json.loads(done.stdout)
+    assert (record["replay_of"], record["outcome"]) == (request_id, "success")
+
+
 def test_every_example_is_run() -> None:
-    assert EXAMPLES.keys() == {*HANDLERS, "json body", "record"}
+    assert EXAMPLES.keys() == {*HANDLERS, "json body", "record", "replay"}
 
 
 # --- The tables -----------------------------------------------------------------------------------------------------

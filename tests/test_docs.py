@@ -30,6 +30,7 @@ EXPECTED = {
     "oss2": "",
     "alibabacloud-oss-v2": "",
     "ali-oss": "200\n",
+    "fault": '"error":"ServiceUnavailable"',
     "look": '"evicted": 0',
     "adopt": '{"adopted":1}',
 }

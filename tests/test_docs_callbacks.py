@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -19,9 +19,12 @@ import pytest
 
 from emulator import Config, EmulatorThread
 from emulator.callback import refusals
+from emulator.callback.on_demand import pretend
 from emulator.callback.refusals import Refusal
 from emulator.callback.template import SYSTEM_VARIABLES
-from emulator.config import Server, Storage
+from emulator.callback.url import parse_url
+from emulator.config import CallbackFault, FaultAction, Server, Storage
+from emulator.faults import Fault
 
 PAGE = (Path(__file__).parent.parent / "docs/callbacks.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- test: ([^\n]+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
@@ -167,8 +170,16 @@ FAILURES = {refusal for refusal in REFUSALS if re.match("0007-00000[23]", refusa
 def test_table_of_203s_is_that_of_the_code() -> None:
     of_a_status = refusals.error_status(502)
     any_status = Refusal(of_a_status.message.replace("502", "<N>"), of_a_status.ec)
-    written = {Refusal(message.strip("`"), ec.strip("`")) for message, ec, _, _ in rows("203")}
+    written = {Refusal(message.strip("`"), ec.strip("`")) for message, ec, *_ in rows("203")}
     assert written == FAILURES | {of_a_status, any_status}
+
+
+@pytest.mark.parametrize("name", get_args(CallbackFault))
+def test_table_of_203s_says_which_fault_brings_each(name: CallbackFault) -> None:
+    pretence = pretend(Fault("1", FaultAction(callback=name), 1), parse_url("http://app.test/callback"))
+    assert pretence is not None
+    (message,) = [cells[0] for cells in rows("203") if f"`{name}`" in cells[-1]]
+    assert message == f"`{pretence.refusal.message}`"
 
 
 def test_table_of_400s_is_that_of_the_code() -> None:

@@ -245,6 +245,8 @@ class Checkpointer:
         self._is_dirty.wait()
         while not self._is_stopping.wait(CHECKPOINT_SECONDS):
             self._is_dirty.clear()
+            if self._is_stopping.is_set():  # `close` came before the `clear`, which has taken back its wake-up
+                return
             self.frames = self._index.checkpoint("PASSIVE")
             self._is_dirty.wait()
 

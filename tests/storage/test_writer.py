@@ -330,3 +330,25 @@ async def test_a_log_that_readers_have_let_grow_is_begun_anew_by_the_writer(
     assert log.stat().st_size == size  # overwritten from its beginning
     await parts.writer.close()
     parts.index.close()
+
+
+def test_checkpointer_that_is_closed_just_when_it_begins_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_SECONDS", 0)
+    index = Index(tmp_path / "index.sqlite", "none")
+    index.prepare()
+    checkpointer = writer.Checkpointer(index)
+
+    class ClosedBefore(threading.Event):
+        """Has `close` say that it is the end right before the event is cleared."""
+
+        def clear(self) -> None:
+            checkpointer._is_stopping.set()
+            self.set()
+            super().clear()
+
+    sleeping, checkpointer._is_dirty = checkpointer._is_dirty, ClosedBefore()
+    sleeping.set()
+    checkpointer.wake()
+    checkpointer._thread.join(5)
+    assert not checkpointer._thread.is_alive()
+    checkpointer.close()

@@ -145,7 +145,10 @@ class MultipartUpload(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A part of an upload, by its number from 1 to 10,000. `blob` names its bytes; `md5` are the 16 raw bytes."""
+    """A part of an upload, by its number from 1 to 10,000.
+
+    Its bytes are the `size` from `position` on in `blob`; `md5` are the 16 raw bytes.
+    """
 
     number: int
     blob: str
@@ -153,6 +156,7 @@ class Part(msgspec.Struct, frozen=True):
     md5: bytes
     crc64: int
     last_modified: datetime
+    position: int = 0
 
     @property
     def etag(self) -> str:

@@ -110,6 +110,7 @@ class Upload(Client):
     def __init__(self, key: str, data: Path, chance: random.Random) -> None:
         super().__init__(key, data, chance)
         self.parts: dict[int, bytes] = {}
+        self.part_bytes = 0
         self.part_under_way: tuple[int, bytes] | None = None
 
     async def step(self) -> None:
@@ -117,8 +118,12 @@ class Upload(Client):
         fate = self.chance.random()
         if not self.upload_id:
             (self.upload_id,) = (await self.ask("POST", f"/{self.key}?uploads")).texts("UploadId")
+            self.part_bytes = self.chance.choice(PART_SIZES)
         elif not self.parts or fate < 0.7:
-            number, part = self.chance.randrange(1, 6), self.some_bytes(self.chance.choice(PART_SIZES))
+            number, size = len(self.parts) + 1, self.part_bytes  # as most clients do
+            if self.chance.random() < 0.2:
+                number, size = self.chance.randrange(1, 6), self.chance.choice(PART_SIZES)
+            part = self.some_bytes(size)
             self.part_under_way = number, part
             response = await self.ask("PUT", f"{target}&partNumber={number}", part)
             assert response.status == 200, response

@@ -1,7 +1,7 @@
 """What the uploads share: reading the callback, judging the staged body, shaping the reply."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ from emulator.context import Context
 from emulator.errors import CallbackFailed, EntityTooLarge, FileAlreadyExists, MissingContentLength
 from emulator.faults import ConnectionCut
 from emulator.model import ObjectRecord
+from emulator.storage.assembly import Slot
 from emulator.storage.store import Staged
 from emulator.wire.digests import (
     check_content_md5,
@@ -85,8 +86,16 @@ async def check_free(ctx: Context, bucket: str, key: str, *, ec: str | None = No
 
 
 @asynccontextmanager
-async def stage_body(ctx: Context, request: OssRequest, *, limit: int | None = None) -> AsyncIterator[Staged]:
+async def stage_body(
+    ctx: Context,
+    request: OssRequest,
+    *,
+    limit: int | None = None,
+    claim: Callable[[int | None], Slot | None] = lambda _: None,
+) -> AsyncIterator[Staged]:
     """The request's body, staged and fitting the digests that the client has sent; not yet an object.
+
+    `claim` gives a part of this length the place where it belongs in its upload.
 
     Raises:
         MissingContentLength: neither a length nor chunked.
@@ -106,7 +115,8 @@ async def stage_body(ctx: Context, request: OssRequest, *, limit: int | None = N
     parse_crc64(request.headers)
     parse_traffic_limit(request.headers, request.parameters)
     whole = body.at_hand()
-    async with ctx.store.stage(whole if whole is not None else body.pieces(), limit=limit) as staged:
+    slot = claim(body.length)
+    async with ctx.store.stage(whole if whole is not None else body.pieces(), limit=limit, slot=slot) as staged:
         assert staged.md5 is not None  # it came in one piece
         check_content_md5(request.headers, staged.md5)
         check_crc64(request.headers, staged.crc64)

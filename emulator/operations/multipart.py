@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from xml.etree.ElementTree import Element
 
 import msgspec
@@ -87,7 +88,7 @@ async def upload_part(ctx: Context, request: OssRequest) -> OssResponse:
     number = parse_part_number(request)
     refuse_encryption(request)
     upload = find_upload(ctx, request, ec="0042-00000104")
-    async with stage_body(ctx, request) as staged:
+    async with stage_body(ctx, request, claim=partial(ctx.store.uploads.claim, upload, number)) as staged:
         part = await staged.commit_part(upload, number)
     return OssResponse(
         200,

@@ -11,18 +11,20 @@ import errno
 import io
 import itertools
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emulator.errors import InsufficientStorage
+from emulator.model import Part
 from emulator.storage.copying import copy_bytes, write_bytes
 from emulator.storage.digest import Digests, digests_of_file
 
 # Nobody may write to a blob: its links in the tree share the mode, and an editor that respects it makes a new file.
 MODE = 0o444
 
-# But an appendable object's, which grows in place.
+# But an appendable object's, which grows in place, and an assembly, to which the parts of an upload are written.
 GROWING_MODE = 0o644
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -33,12 +35,15 @@ class Blob(io.FileIO):
 
 
 class BlobWriter:
-    """A file being written, with nobody's eyes on it yet."""
+    """A file being written, with nobody's eyes on it yet: a new one, or one that is there from a position on."""
 
-    def __init__(self, path: str, *, fsync: bool) -> None:
+    def __init__(self, path: str, *, fsync: bool, position: int | None = None, mode: int = MODE) -> None:
         self.path = path
         self._fsync = fsync
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        how = os.O_CREAT | os.O_EXCL if position is None else 0
+        self._fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | how, mode)
+        if position:
+            os.lseek(self._fd, position, os.SEEK_SET)
 
     def write(self, data: bytes) -> None:
         """Append `data`, all of it.
@@ -65,6 +70,11 @@ class BlobWriter:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def discard(self) -> None:
+        """Close the file and take it away."""
+        self.close()
+        remove_file(self.path)
 
 
 class Blobs:
@@ -106,21 +116,39 @@ class Blobs:
 
     def write(self, blob: str, data: bytes) -> int:
         """Make the blob `blob` of `data`; its modification time in nanoseconds. A failure leaves nothing behind."""
-        path = self.path(blob)
-        try:
-            writer = BlobWriter(path, fsync=self._fsync)
-        except FileNotFoundError:
-            self.make_folder(blob)
-            writer = BlobWriter(path, fsync=self._fsync)
+        writer = self._create(blob, MODE)
         try:
             writer.write(data)
             modified = writer.finish()
         except BaseException:
-            writer.close()
-            remove_file(path)
+            writer.discard()
             raise
-        self._sync_folder(blob)
+        self.sync_name(blob)
         return modified
+
+    def make_assembly(self, blob: str) -> None:
+        """Make the empty blob `blob`, to which `open_assembly` writes until `freeze`."""
+        self._create(blob, GROWING_MODE).close()
+
+    def open_assembly(self, blob: str, position: int) -> BlobWriter:
+        """What writes to the blob `blob` from `position` on.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        return BlobWriter(self.path(blob), fsync=self._fsync, position=position)
+
+    def freeze(self, blob: str) -> None:
+        """Let nobody write to the blob `blob` any more: it was an assembly and is an object's."""
+        Path(self.path(blob)).chmod(MODE)
+
+    def _create(self, blob: str, mode: int) -> BlobWriter:
+        path = self.path(blob)
+        try:
+            return BlobWriter(path, fsync=self._fsync, mode=mode)
+        except FileNotFoundError:
+            self.make_folder(blob)
+            return BlobWriter(path, fsync=self._fsync, mode=mode)
 
     def stage_link(self, blob: str) -> str:
         """A second name in `staging/` for the blob `blob`: the same bytes, and none is moved; the path.
@@ -136,10 +164,10 @@ class Blobs:
         """A finished file in `staging/` that holds `count` bytes of the open file `file` from `offset` on; its path."""
         return self._stage(lambda target: copy_bytes(file, offset, target, 0, count))
 
-    def stage_joined(self, blobs: Sequence[str]) -> str:
-        """A finished file in `staging/` that holds the bytes of `blobs` one after the other; its path.
+    def stage_joined(self, parts: Sequence[Part]) -> str:
+        """A finished file in `staging/` that holds the bytes of `parts` one after the other; its path.
 
-        A single blob only gets a second name, where the file system gives one.
+        A blob that is all of them only gets a second name, where the file system gives one.
 
         Raises:
             FileNotFoundError: one of them is not there any more.
@@ -147,16 +175,20 @@ class Blobs:
 
         def fill(target: int) -> None:
             size = 0
-            for blob in blobs:
-                with self.open(blob) as part:
-                    count = os.fstat(part.fileno()).st_size
-                    copy_bytes(part.fileno(), 0, target, size, count)
-                    size += count
+            for part in parts:
+                with self.open(part.blob) as file:
+                    copy_bytes(file.fileno(), part.position, target, size, part.size)
+                size += part.size
 
-        if len(blobs) == 1:
+        if len(parts) == 1 and self._is_whole(parts[0]):
             with suppress(OSError):
-                return self.stage_link(blobs[0])
+                return self.stage_link(parts[0].blob)
         return self._stage(fill)
+
+    def _is_whole(self, part: Part) -> bool:
+        """Whether `part` is a blob of its own, and not some bytes of an assembly."""
+        found = self.stat(part.blob)
+        return found is not None and not found.st_mode & stat.S_IWUSR
 
     def _stage(self, fill: Callable[[int], None]) -> str:
         writer = self.stage()
@@ -164,8 +196,7 @@ class Blobs:
             fill(writer.fileno())
             writer.finish()
         except BaseException:
-            writer.close()
-            remove_file(writer.path)
+            writer.discard()
             raise
         return writer.path
 
@@ -204,7 +235,7 @@ class Blobs:
         except FileNotFoundError:
             self.make_folder(blob)
             Path(staged).rename(path)
-        self._sync_folder(blob)
+        self.sync_name(blob)
         return Path(path).stat().st_mtime_ns
 
     def stat(self, blob: str) -> os.stat_result | None:
@@ -232,14 +263,14 @@ class Blobs:
         _double(path, self.path(blob), grown_to)
         if grown_to is not None:
             self.let_grow(blob)
-        self._sync_folder(blob)
+        self.sync_name(blob)
 
     def measure(self, blob: str) -> Digests:
         """The digests of a blob whose bytes came by another way than `write` or `move_in`; safe on disk, as theirs."""
         with self.open(blob) as file:
             if self._fsync:
                 os.fsync(file.fileno())
-                self._sync_folder(blob)
+                self.sync_name(blob)
             return digests_of_file(file.fileno())
 
     def measure_staged(self, path: str) -> Digests:
@@ -293,7 +324,8 @@ class Blobs:
                 if len(parts) == 3 and parts[0] == folder and parts[1] != self._run:
                     yield name
 
-    def _sync_folder(self, blob: str) -> None:
+    def sync_name(self, blob: str) -> None:
+        """Make the name of the blob `blob` outlive a power cut, if that was asked for."""
         if self._fsync:
             sync_folder(f"{self._blobs}/{blob[:2]}")
 

@@ -204,7 +204,7 @@ class Index:
 
     def blobs(self) -> Iterator[str]:
         """The ids of all blobs, of objects and of parts, sorted. SQLite sorts in a file where they are many."""
-        query = "SELECT blob FROM live UNION ALL SELECT blob FROM part ORDER BY blob"
+        query = "SELECT blob FROM live UNION ALL SELECT DISTINCT blob FROM part ORDER BY blob"
         return (blob for (blob,) in self._connection.execute(query))
 
     def blobs_by_key(self, bucket: str) -> Iterator[IndexedBlob]:

@@ -2,7 +2,8 @@
 
 Times are milliseconds since 1970. `mtime` is that of the blob's file, in nanoseconds: another one means that somebody
 has edited it. `total` is what `live` adds up to, kept in the same transaction, because counting a million rows takes
-185 ms. `run` has one row: the number of the run, and whether the run before it left index, blobs and tree in agreement.
+185 ms. `position` is where a part begins in its blob, which other parts may share. `run` has one row: the number of the
+run, and whether the run before it left index, blobs and tree in agreement.
 """
 
 import sqlite3
@@ -36,6 +37,9 @@ STEPS = (
         crc64 INTEGER NOT NULL, last_modified INTEGER NOT NULL,
         PRIMARY KEY (upload, number)
     ) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE part ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
     """,
 )
 

@@ -34,7 +34,9 @@ class SnapshotIndex:
         return self._kept_blobs("attached")
 
     def _kept_blobs(self, schema: str) -> Iterator[KeptBlob]:
-        query = f"SELECT blob, size, type FROM {schema}.live UNION ALL SELECT blob, NULL, NULL FROM {schema}.part"
+        query = (
+            f"SELECT blob, size, type FROM {schema}.live UNION ALL SELECT DISTINCT blob, NULL, NULL FROM {schema}.part"
+        )
         for blob, size, kind in self._connection.execute(query):
             yield KeptBlob(blob, size if kind == ObjectType.APPENDABLE.value else None)
 

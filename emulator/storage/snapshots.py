@@ -60,12 +60,14 @@ class Snapshots:
         writer: Writer,
         clock: Clock,
         *,
+        forget: Callable[[], None],
         acknowledge: Callable[[Sequence[Bucket]], None],
         unsettle: Callable[[], None],
         later: Callable[[Callable[[], None]], object],
     ) -> None:
         """`index` is the readers' connection.
 
+        `forget` follows a restore at once, in the writer thread: where parts lie is not where they lay.
         `acknowledge` is told of the buckets there are after a restore; `unsettle`, that links may be missing; `later`
         does what nobody waits for.
         """
@@ -74,6 +76,7 @@ class Snapshots:
         self._index = index
         self._writer = writer
         self._clock = clock
+        self._forget = forget
         self._acknowledge = acknowledge
         self._unsettle = unsettle
         self._later = later
@@ -165,6 +168,7 @@ class Snapshots:
 
         def finish() -> None:
             index.snapshots.detach()
+            self._forget()
             for bucket in restored:
                 tree.make_bucket(bucket.name)
 

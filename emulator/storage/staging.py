@@ -2,7 +2,8 @@
 
 A body that is small and whole stays in memory: the writer thread makes the blob and the row in one go. A long one is
 limited by its MD5, which no second core can share, so nothing else may stand in its way: MD5 runs in one thread, CRC-64
-and writing in another, and two pieces are in flight while the next is gathered.
+and writing in another, and two pieces are in flight while the next is gathered. A part may go to a slot of its upload's
+assembly instead of a file of its own.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from contextlib import aclosing, suppress
 
 from emulator.errors import EntityTooLarge
 from emulator.model import ObjectRecord, ObjectType, Part
+from emulator.storage.assembly import Assembly, Slot
 from emulator.storage.blobs import Blob, Blobs, remove_file, telling_full_disk
 from emulator.storage.copying import copy_bytes, write_bytes
 from emulator.storage.digest import SMALL_BYTES, Digests, crc64, digests, md5, of_one_piece, of_parts
@@ -25,13 +27,17 @@ PIECES_IN_FLIGHT = 2
 
 
 class StagedBytes:
-    """Bytes that are not yet anybody's: in memory, in a file of `staging/`, and in the end a blob."""
+    """Bytes that are not yet anybody's: in memory, in a file of `staging/`, and in the end a blob.
+
+    That is all of `blob`, from `position` 0 on; but for parts in slots, which begin elsewhere.
+    """
 
     def __init__(self, blobs: Blobs, digests: Digests, *, data: bytes = b"", path: str = "") -> None:
         """They are `data`, or the finished file at `path`."""
         self.digests = digests
         self.is_in_memory = not path
         self.blob = ""
+        self.position = 0
         self.mtime_ns = 0
         self._blobs = blobs
         self._data = data
@@ -69,6 +75,9 @@ class StagedBytes:
 
         self._blobs.grow(blob, size, fill)
 
+    def keep(self) -> None:
+        """Take note that a row names the blob."""
+
     def discard(self) -> None:
         """Leave nothing behind."""
         if self.blob:
@@ -77,21 +86,77 @@ class StagedBytes:
             remove_file(self._path)
 
 
-async def receive(body: bytes | AsyncIterable[bytes], blobs: Blobs, *, limit: int) -> StagedBytes:
-    """All of `body`, at most `limit` bytes.
+class SlottedBytes(StagedBytes):
+    """A part for a slot: still in memory if it is small, else already there."""
+
+    def __init__(self, blobs: Blobs, digests: Digests, slot: Slot, *, data: bytes | None) -> None:
+        """They are `data`, or were written to `slot` if that is `None`."""
+        super().__init__(blobs, digests, data=data or b"")
+        self.is_in_memory = data is not None
+        self._slot = slot
+
+    def become_blob(self) -> None:
+        """Be in the slot.
+
+        Raises:
+            OSError: the disk is full, or broken.
+        """
+        if self.is_in_memory:
+            self._slot.write(self._data)
+            self._slot.finish()
+        self.blob, self.position = self._slot.blob, self._slot.position
+
+    def keep(self) -> None:
+        """Take note that a row names the slot."""
+        self._slot.keep()
+
+    def discard(self) -> None:
+        """Give the slot back."""
+        self._slot.discard()
+
+
+class AssembledBytes(StagedBytes):
+    """The bytes of parts that are all of their assembly. They stay where they are, and stay the parts' until kept."""
+
+    def __init__(self, blobs: Blobs, digests: Digests, assembly: Assembly) -> None:
+        super().__init__(blobs, digests)
+        self.blob = assembly.blob
+
+    def become_blob(self) -> None:
+        """Be the blob that they are; it may have gone with its upload, as the transaction will find."""
+        found = self._blobs.stat(self.blob)
+        self.mtime_ns = found.st_mtime_ns if found else 0
+
+    def keep(self) -> None:
+        """Let nobody write to the blob."""
+        self._blobs.freeze(self.blob)
+
+    def discard(self) -> None:
+        """Leave them to the parts."""
+
+
+async def receive(
+    body: bytes | AsyncIterable[bytes], blobs: Blobs, *, limit: int, slot: Slot | None = None
+) -> StagedBytes:
+    """All of `body`, at most `limit` bytes; if there is a `slot` for them, they go there.
 
     Raises:
         EntityTooLarge: there is more; nothing is left of it.
         InsufficientStorage: the disk is full; nothing is left of it.
     """
-    if isinstance(body, bytes) and len(body) <= min(limit, SMALL_BYTES):
-        return _in_memory(body, blobs)
-    async with aclosing(_gather(_only(body) if isinstance(body, bytes) else body, limit)) as pieces:
-        first = await anext(pieces, b"")
-        if len(first) <= SMALL_BYTES:  # so short a piece is the last
-            return _in_memory(first, blobs)
-        with telling_full_disk():
-            return await _into_file(first, pieces, blobs)
+    try:
+        if isinstance(body, bytes) and len(body) <= min(limit, SMALL_BYTES):
+            return _in_memory(body, blobs, slot)
+        async with aclosing(_gather(_only(body) if isinstance(body, bytes) else body, limit)) as pieces:
+            first = await anext(pieces, b"")
+            if len(first) <= SMALL_BYTES:  # so short a piece is the last
+                return _in_memory(first, blobs, slot)
+            with telling_full_disk():
+                return await _into_file(first, pieces, blobs, slot)
+    except BaseException:
+        if slot:
+            slot.discard()
+        raise
 
 
 def copied(record: ObjectRecord, blob: Blob, blobs: Blobs, *, offset: int, count: int, needs_md5: bool) -> StagedBytes:
@@ -119,28 +184,32 @@ def copied(record: ObjectRecord, blob: Blob, blobs: Blobs, *, offset: int, count
         raise
 
 
-def joined(parts: Sequence[Part], blobs: Blobs) -> StagedBytes:
-    """The bytes of `parts` one after the other, moved by the kernel and not read. Blocks.
+def joined(parts: Sequence[Part], blobs: Blobs, assembly: Assembly | None) -> StagedBytes:
+    """The bytes of `parts` one after the other: not moved if they are all of `assembly`, else by the kernel. Blocks.
 
     Raises:
         FileNotFoundError: one of them is not there any more.
         InsufficientStorage: the disk is full; nothing is left of it.
     """
+    if assembly and assembly.is_made_of(parts):
+        return AssembledBytes(blobs, of_parts(parts), assembly)
     with telling_full_disk():
-        path = blobs.stage_joined([part.blob for part in parts])
+        path = blobs.stage_joined(parts)
     return StagedBytes(blobs, of_parts(parts), path=path)
 
 
-def _in_memory(data: bytes, blobs: Blobs) -> StagedBytes:
+def _in_memory(data: bytes, blobs: Blobs, slot: Slot | None) -> StagedBytes:
+    if slot:
+        return SlottedBytes(blobs, digests(data), slot, data=data)
     return StagedBytes(blobs, digests(data), data=data)
 
 
-async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs) -> StagedBytes:
+async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs, slot: Slot | None) -> StagedBytes:
     loop = asyncio.get_running_loop()
     hashed = md5()
     size = crc = 0
     in_flight: deque[asyncio.Future[tuple[None, None]]] = deque()
-    writer = blobs.stage()
+    writer = slot or blobs.stage()
 
     def write(piece: bytes) -> None:
         nonlocal size, crc
@@ -166,10 +235,12 @@ async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs) -
             await loop.run_in_executor(writing, writer.finish)
         except BaseException:
             await asyncio.gather(*in_flight, return_exceptions=True)  # nobody may write to a closed descriptor
-            writer.close()
-            remove_file(writer.path)
+            writer.discard()
             raise
-    return StagedBytes(blobs, of_one_piece(size, hashed.digest(), crc), path=writer.path)
+    found = of_one_piece(size, hashed.digest(), crc)
+    if isinstance(writer, Slot):
+        return SlottedBytes(blobs, found, writer, data=None)
+    return StagedBytes(blobs, found, path=writer.path)
 
 
 async def _only(body: bytes) -> AsyncIterator[bytes]:

@@ -30,6 +30,7 @@ from emulator.model import (
 )
 from emulator.storage.adoption import Adoption
 from emulator.storage.appendables import Appendables
+from emulator.storage.assembly import Slot
 from emulator.storage.blobs import Blob
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability, Listing
@@ -141,6 +142,7 @@ class Store:
             self._index,
             self._writer,
             clock,
+            forget=self.uploads.forget,
             acknowledge=self._begin_anew,
             unsettle=self._unsettle,
             later=self._sweeper.submit,
@@ -177,8 +179,8 @@ class Store:
         self._is_stopping.set()
         await self._writer.close()
         await asyncio.to_thread(self._sweeper.shutdown)
+        is_settled = self._is_settled and self._directory.tree.is_shown and not self.uploads.leave_litter
         self._index.close()
-        is_settled = self._is_settled and self._directory.tree.is_shown
         await asyncio.to_thread(self._directory.close, is_settled=is_settled)
 
     # --- Buckets ----------------------------------------------------------------------------------------------------
@@ -359,14 +361,18 @@ class Store:
     # --- Objects: changing ------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def stage(self, body: bytes | AsyncIterable[bytes], *, limit: int) -> AsyncIterator[Staged]:
+    async def stage(
+        self, body: bytes | AsyncIterable[bytes], *, limit: int, slot: Slot | None = None
+    ) -> AsyncIterator[Staged]:
         """All of `body`, at most `limit` bytes; leaving without a commit leaves nothing behind.
+
+        A part goes to its `slot`, if `Uploads.claim` has given one.
 
         Raises:
             EntityTooLarge: there is more.
             InsufficientStorage: the disk is full.
         """
-        staged = Staged(self, await receive(body, self._blobs, limit=limit))
+        staged = Staged(self, await receive(body, self._blobs, limit=limit, slot=slot))
         try:
             yield staged
         finally:
@@ -442,6 +448,7 @@ class Store:
             Job(
                 apply,
                 prepare=content.become_blob,
+                finish=content.keep,
                 abandon=content.discard,
                 acknowledge=lambda: self._forget(bucket, key),
             )
@@ -545,6 +552,7 @@ class Store:
         def finish() -> None:
             if not loaded:
                 aside.append(self._blobs.put_aside())
+            self.uploads.forget()
             for name in made:
                 tree.make_bucket(name)
             self._is_settled = was_settled

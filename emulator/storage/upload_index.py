@@ -14,7 +14,8 @@ SELECT key, id, bucket, initiated, attributes FROM upload
 WHERE bucket = ? AND (key, id) >= (?, ?) AND key < ? ORDER BY key, id LIMIT ?
 """
 _PARTS = """
-SELECT number, blob, size, md5, crc64, last_modified FROM part WHERE upload = ? AND number > ? ORDER BY number LIMIT ?
+SELECT number, blob, size, md5, crc64, last_modified, position FROM part
+WHERE upload = ? AND number > ? ORDER BY number LIMIT ?
 """
 
 
@@ -47,9 +48,14 @@ class UploadIndex:
         """The parts of the upload `upload` by number, after the number `after`; at most `limit`, if it is not -1."""
         rows = self._connection.execute(_PARTS, (upload, after, limit)).fetchall()
         return [
-            Part(number, blob, size, md5, to_crc64(crc64), to_time(last_modified))
-            for number, blob, size, md5, crc64, last_modified in rows
+            Part(number, blob, size, md5, to_crc64(crc64), to_time(last_modified), position)
+            for number, blob, size, md5, crc64, last_modified, position in rows
         ]
+
+    def names(self, upload: str, blob: str) -> bool:
+        """Whether bytes of `blob` are a part of the upload `upload`."""
+        query = "SELECT 1 FROM part WHERE upload = ? AND blob = ? LIMIT 1"
+        return self._connection.execute(query, (upload, blob)).fetchone() is not None
 
     def count(self, bucket: str) -> tuple[int, int]:
         """How many uploads are under way in the bucket, and how many parts they have."""
@@ -91,11 +97,11 @@ class UploadIndex:
         )
 
     def put_part(self, upload: str, part: Part) -> str | None:
-        """Make `part` the part of its number; the blob of the one that was there before."""
+        """Make `part` the part of its number; the blob of the one that was there before, if it is no other part's."""
         query = "SELECT blob FROM part WHERE upload = ? AND number = ?"
         replaced = self._connection.execute(query, (upload, part.number)).fetchone()
         self._connection.execute(
-            "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 upload,
                 part.number,
@@ -104,13 +110,14 @@ class UploadIndex:
                 part.md5,
                 from_crc64(part.crc64),
                 from_time(part.last_modified),
+                part.position,
             ),
         )
-        return str(replaced[0]) if replaced else None
+        return str(replaced[0]) if replaced and not self.names(upload, replaced[0]) else None
 
     def remove(self, upload: MultipartUpload) -> list[str]:
         """Take `upload` and its parts away; the parts' blobs."""
-        rows = self._connection.execute("SELECT blob FROM part WHERE upload = ?", (upload.id,)).fetchall()
+        rows = self._connection.execute("SELECT DISTINCT blob FROM part WHERE upload = ?", (upload.id,)).fetchall()
         self._connection.execute("DELETE FROM part WHERE upload = ?", (upload.id,))
         self._connection.execute(
             "DELETE FROM upload WHERE bucket = ? AND key = ? AND id = ?", (upload.bucket, upload.key, upload.id)

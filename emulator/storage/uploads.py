@@ -1,19 +1,23 @@
 """Multipart uploads: begun, fed with parts in any order and at once, then completed or aborted. They survive a restart.
 
-A part is a blob with a row of its own. Completing joins the parts into the object's blob inside the kernel; that, the
-object's row and the end of the upload are one transaction.
+A part is bytes of a blob with a row of its own. Parts that were written side by side (`assembly`) are the object's blob
+already; others are joined into it inside the kernel. The object's row and the end of the upload are one transaction.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from emulator.clock import Clock
-from emulator.errors import InvalidPart, NoSuchUpload
+from emulator.errors import InternalError, InvalidPart, NoSuchUpload
 from emulator.model import MultipartUpload, ObjectAttributes, ObjectRecord, ObjectType, Part
+from emulator.storage.assembly import Assembly, Slot
 from emulator.storage.blobs import Blobs
+from emulator.storage.digest import SMALL_BYTES
 from emulator.storage.index import Index
-from emulator.storage.staging import StagedBytes, joined
+from emulator.storage.staging import AssembledBytes, SlottedBytes, StagedBytes, joined
 from emulator.storage.upload_index import UploadListing
 from emulator.storage.writer import Batch, Job, Step, Writer, nothing
 
@@ -44,6 +48,8 @@ class Uploads:
         self._writer = writer
         self._clock = clock
         self._put = put
+        self._assemblies: dict[str, Assembly] = {}  # by upload id; those of earlier runs take no more parts
+        self._ending = Counter[str]()  # completions and abortions under way, by upload id
 
     # --- Reading ----------------------------------------------------------------------------------------------------
 
@@ -85,6 +91,24 @@ class Uploads:
 
         await self._writer.do(Job(apply))
 
+    def claim(self, upload: MultipartUpload, number: int, size: int | None) -> Slot | None:
+        """Where the part `number`, which will have `size` bytes, lies in the object, if that can be told.
+
+        `None` as a size is one that nobody knows yet. Whoever gets the slot keeps or discards it.
+        """
+        if size is None or self._ending[upload.id] or self.find(upload.bucket, upload.key, upload.id) is None:
+            return None
+        assembly = self._assemblies.get(upload.id)
+        if assembly is None:
+            if size <= SMALL_BYTES:  # a last part that comes first says nothing about the others
+                return None
+            try:
+                assembly = Assembly(self._blobs, size)
+            except OSError:  # a blob of its own may still be had, or tells what is wrong
+                return None
+            self._assemblies[upload.id] = assembly
+        return assembly.claim(number, size)
+
     async def put_part(self, content: StagedBytes, upload: MultipartUpload, number: int) -> Part:
         """`Staged.commit_part`."""
         size, md5, crc64, _ = content.digests
@@ -93,12 +117,20 @@ class Uploads:
 
         def apply(batch: Batch) -> Part:
             _check(batch, upload)
-            part = Part(number, content.blob, size, md5, crc64, last_modified)
-            if replaced := batch.index.uploads.put_part(upload.id, part):
+            part = Part(number, content.blob, size, md5, crc64, last_modified, content.position)
+            assembly = self._assemblies.get(upload.id)
+            if isinstance(content, SlottedBytes) and not (assembly and content.blob == assembly.blob):
+                raise InternalError(
+                    hint=f"A snapshot was restored while part {number} was being uploaded; send it again."
+                )
+            replaced = batch.index.uploads.put_part(upload.id, part)
+            if replaced and not (assembly and replaced == assembly.blob):  # which takes more parts
                 batch.unneeded.append(replaced)
             return part
 
-        return await self._writer.do(Job(apply, prepare=content.become_blob, abandon=content.discard))
+        return await self._writer.do(
+            Job(apply, prepare=content.become_blob, finish=content.keep, abandon=content.discard)
+        )
 
     async def complete(
         self,
@@ -120,26 +152,32 @@ class Uploads:
         def check(batch: Batch) -> None:
             _check(batch, upload)
             _of_the_same_bytes(parts, batch.index.uploads.parts(upload.id), upload)
+            if isinstance(content, AssembledBytes) and not batch.index.uploads.names(upload.id, content.blob):
+                raise InternalError(
+                    hint="A snapshot was restored while the upload was being completed; complete it again."
+                )
 
         def also(batch: Batch) -> None:
-            batch.unneeded += batch.index.uploads.remove(upload)
+            batch.unneeded += self._remove(batch, upload) - {content.blob}
 
-        return await self._put(
-            await self._join(upload, parts),
-            upload.bucket,
-            upload.key,
-            attributes=attributes,
-            type=ObjectType.MULTIPART,
-            forbid_overwrite=forbid_overwrite,
-            check=check,
-            also=also,
-        )
+        with self._end(upload):
+            content = await self._join(upload, parts)
+            return await self._put(
+                content,
+                upload.bucket,
+                upload.key,
+                attributes=attributes,
+                type=ObjectType.MULTIPART,
+                forbid_overwrite=forbid_overwrite,
+                check=check,
+                also=also,
+            )
 
     async def _join(self, upload: MultipartUpload, parts: Sequence[Part]) -> StagedBytes:
         """The bytes of `parts`; one that was sent again meanwhile, because no answer was heard, has a new blob."""
         while True:
             try:
-                return await asyncio.to_thread(joined, parts, self._blobs)
+                return await asyncio.to_thread(joined, parts, self._blobs, self._assemblies.get(upload.id))
             except FileNotFoundError:
                 if self.find(upload.bucket, upload.key, upload.id) is None:
                     raise _no_such_upload(upload) from None
@@ -157,9 +195,42 @@ class Uploads:
 
         def apply(batch: Batch) -> None:
             _check(batch, upload)
-            batch.unneeded += batch.index.uploads.remove(upload)
+            batch.unneeded += self._remove(batch, upload)
 
-        await self._writer.do(Job(apply))
+        with self._end(upload):
+            await self._writer.do(Job(apply))
+
+    def forget(self) -> None:
+        """Take note that all rows are others now. In the writer thread, before it does anything else."""
+        for assembly in list(self._assemblies.values()):
+            self._blobs.remove(assembly.blob)
+        self._assemblies.clear()
+
+    @property
+    def leave_litter(self) -> bool:
+        """Whether there may be blobs that no row names, because none of their parts came whole: a start sweeps them."""
+        return bool(self._assemblies)
+
+    def _remove(self, batch: Batch, upload: MultipartUpload) -> set[str]:
+        blobs = set(batch.index.uploads.remove(upload))
+        if assembly := self._assemblies.get(upload.id):
+            blobs.add(assembly.blob)
+        return blobs
+
+    @contextmanager
+    def _end(self, upload: MultipartUpload) -> Iterator[None]:
+        """Give out no slot of `upload` meanwhile. It has ended, unless that is refused."""
+        self._ending[upload.id] += 1
+        try:
+            yield
+            self._assemblies.pop(upload.id, None)
+        except asyncio.CancelledError:
+            self._ending[upload.id] += 1  # for good: what was under way goes on
+            raise
+        finally:
+            self._ending[upload.id] -= 1
+            if not self._ending[upload.id]:
+                del self._ending[upload.id]
 
 
 def _check(batch: Batch, upload: MultipartUpload) -> None:

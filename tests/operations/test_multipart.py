@@ -2,6 +2,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,7 @@ WHOLE_ETAG = '"8597C2053A954A8092AF72D758BD72AE-2"'
 WHOLE_CRC64 = "12709646343267744422"
 PARTS = ((1, A_ETAG), (2, BYE_ETAG))
 NO_UPLOAD = "0" * 32
+MD5_OF_NOTHING = "1B2M2Y8AsgTpgAmY7PhCfg=="
 
 
 def refusal(response: Response) -> tuple[int, str | None, str | None]:
@@ -69,6 +71,35 @@ async def test_minimal_conversation_goes_as_documented(oss: OssClient) -> None:
     assert (await oss.get("m")).body == MIN_PART + b"bye"
     gone = await oss.request("DELETE", f"/examplebucket/m?uploadId={upload_id}")
     assert refusal(gone) == (404, "NoSuchUpload", "0042-00000002")
+
+
+async def test_parts_of_one_size_are_not_moved_again_and_others_are(
+    oss: OssClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[int] = []
+    copy = os.copy_file_range
+
+    def noted(source: int, target: int, count: int, *offsets: int) -> int:
+        copied.append(count)
+        return copy(source, target, count, *offsets)
+
+    monkeypatch.setattr(os, "copy_file_range", noted)
+    bodies = [MIN_PART, MIN_PART.upper(), MIN_PART, b"bye"]
+    chunked = f"{len(MIN_PART):x}\r\n".encode() + MIN_PART + b"\r\n0\r\n\r\n"
+    for is_chunked in (False, True):
+        upload_id = await initiate(oss)
+        for number in (2, 1, 4, 3):
+            spoilt = bodies[number - 1].swapcase()
+            refused = await upload_part(oss, upload_id, number, spoilt, headers={"Content-MD5": MD5_OF_NOTHING})
+            assert refused.code == "InvalidDigest"
+            if is_chunked and number == 3:
+                headers = {"Transfer-Encoding": "chunked"}
+                assert (await upload_part(oss, upload_id, 3, chunked, headers=headers)).status == 200
+            else:
+                assert (await upload_part(oss, upload_id, number, bodies[number - 1])).status == 200
+        assert (await complete(oss, upload_id)).status == 200
+        assert (await oss.get("key")).body == b"".join(bodies)
+        assert sum(copied) == (len(b"".join(bodies)) if is_chunked else 0)
 
 
 async def test_initiation_names_bucket_key_and_a_new_id_that_sorts_by_time(make_oss: MakeOss, clock: HeldClock) -> None:

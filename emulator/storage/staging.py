@@ -2,8 +2,9 @@
 
 A body that is small and whole stays in memory: the writer thread makes the blob and the row in one go. A long one is
 limited by its MD5, which no second core can share, so nothing else may stand in its way: MD5 runs in one thread, CRC-64
-and writing in another, and two pieces are in flight while the next is gathered. A part may go to a slot of its upload's
-assembly instead of a file of its own.
+and writing in another, and two pieces are in flight while the next is gathered. Bodies that arrive together keep all
+cores busy with a thread each, which hands over less. A part may go to a slot of its upload's assembly instead of a file
+of its own.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from typing import Any
 
 from emulator.errors import EntityTooLarge
 from emulator.model import ObjectRecord, ObjectType, Part
@@ -136,9 +138,11 @@ class AssembledBytes(StagedBytes):
 
 
 async def receive(
-    body: bytes | AsyncIterable[bytes], blobs: Blobs, *, limit: int, slot: Slot | None = None
+    body: bytes | AsyncIterable[bytes], blobs: Blobs, *, limit: int, slot: Slot | None = None, is_alone: bool = True
 ) -> StagedBytes:
     """All of `body`, at most `limit` bytes; if there is a `slot` for them, they go there.
+
+    `is_alone` says that there are cores to spare: it may have two threads.
 
     Raises:
         EntityTooLarge: there is more; nothing is left of it.
@@ -152,7 +156,7 @@ async def receive(
             if len(first) <= SMALL_BYTES:  # so short a piece is the last
                 return _in_memory(first, blobs, slot)
             with telling_full_disk():
-                return await _into_file(first, pieces, blobs, slot)
+                return await _into_file(first, pieces, blobs, slot, is_alone=is_alone)
     except BaseException:
         if slot:
             slot.discard()
@@ -204,11 +208,13 @@ def _in_memory(data: bytes, blobs: Blobs, slot: Slot | None) -> StagedBytes:
     return StagedBytes(blobs, digests(data), data=data)
 
 
-async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs, slot: Slot | None) -> StagedBytes:
+async def _into_file(
+    first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs, slot: Slot | None, *, is_alone: bool
+) -> StagedBytes:
     loop = asyncio.get_running_loop()
     hashed = md5()
     size = crc = 0
-    in_flight: deque[asyncio.Future[tuple[None, None]]] = deque()
+    in_flight: deque[asyncio.Future[Any]] = deque()
     writer = slot or blobs.stage()
 
     def write(piece: bytes) -> None:
@@ -217,12 +223,16 @@ async def _into_file(first: bytes, pieces: AsyncIterator[bytes], blobs: Blobs, s
         crc = crc64(piece, crc)
         writer.write(piece)
 
+    def hash_and_write(piece: bytes) -> None:
+        hashed.update(piece)
+        write(piece)
+
     def send(piece: bytes) -> None:
-        in_flight.append(
-            asyncio.gather(
-                loop.run_in_executor(hashing, hashed.update, piece), loop.run_in_executor(writing, write, piece)
-            )
-        )
+        if is_alone:
+            hash_it = loop.run_in_executor(hashing, hashed.update, piece)
+            in_flight.append(asyncio.gather(hash_it, loop.run_in_executor(writing, write, piece)))
+        else:
+            in_flight.append(loop.run_in_executor(writing, hash_and_write, piece))
 
     with ThreadPoolExecutor(1, "oss-md5") as hashing, ThreadPoolExecutor(1, "oss-write") as writing:
         try:

@@ -6,6 +6,7 @@ visible as soon as its row is committed.
 
 import asyncio
 import logging
+import os
 import shutil
 import sqlite3
 import threading
@@ -47,6 +48,8 @@ _log = logging.getLogger(__name__)
 
 # Rows kept in memory, about 1 KiB each.
 MAX_CACHED_ROWS = 8192
+
+CORES = os.cpu_count() or 1
 
 
 class Staged:
@@ -147,6 +150,7 @@ class Store:
             unsettle=self._unsettle,
             later=self._sweeper.submit,
         )
+        self._arriving = 0
         self._is_stopping = threading.Event()
         self._is_settled = directory.was_settled
         self._is_closed = False
@@ -372,7 +376,13 @@ class Store:
             EntityTooLarge: there is more.
             InsufficientStorage: the disk is full.
         """
-        staged = Staged(self, await receive(body, self._blobs, limit=limit, slot=slot))
+        self._arriving += 1
+        try:
+            is_alone = 2 * self._arriving <= CORES
+            content = await receive(body, self._blobs, limit=limit, slot=slot, is_alone=is_alone)
+        finally:
+            self._arriving -= 1
+        staged = Staged(self, content)
         try:
             yield staged
         finally:

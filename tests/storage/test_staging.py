@@ -35,8 +35,11 @@ def blobs(tmp_path: Path) -> Blobs:
         pytest.param([LONG[n : n + 1000] for n in range(0, len(LONG), 1000)], 1, id="a thousand parts"),
     ],
 )
-async def test_a_body_is_received_whole(blobs: Blobs, tmp_path: Path, parts: list[bytes], files: int) -> None:
-    staged = await receive(pieces(*parts), blobs, limit=1 << 30)
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "among others"])
+async def test_a_body_is_received_whole(
+    blobs: Blobs, tmp_path: Path, parts: list[bytes], files: int, is_alone: bool
+) -> None:
+    staged = await receive(pieces(*parts), blobs, limit=1 << 30, is_alone=is_alone)
     assert staged.digests == digests(b"".join(parts))
     assert len(files_below(tmp_path)) == files
     staged.become_blob()

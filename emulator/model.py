@@ -84,7 +84,11 @@ class CorsConfiguration(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """A bucket and its settings. `cors` is `None` where nobody has set any rules."""
+    """A bucket and its settings. `cors` is `None` where nobody has set any rules.
+
+    `documents` are the settings that are kept as they are given back: XML by sub-resource (`logging`), or by
+    sub-resource and name where a bucket has several (`inventory/report`). What nobody has set is not in it.
+    """
 
     name: str
     created: datetime
@@ -92,6 +96,7 @@ class Bucket(msgspec.Struct, frozen=True):
     storage_class: StorageClass = StorageClass.STANDARD
     redundancy: str = "LRS"
     cors: CorsConfiguration | None = None
+    documents: dict[str, str] = {}
 
 
 class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):

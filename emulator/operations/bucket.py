@@ -60,7 +60,7 @@ async def put_bucket(ctx: Context, request: OssRequest) -> OssResponse:
         if "redundancy" in changes and wanted.redundancy != present.redundancy:
             raise _cannot_change(present, "Bucket already exists CAN'T modify data redundancy type.")
         if acl is not None:
-            await ctx.store.update_bucket(structs.replace(present, acl=wanted.acl))
+            await ctx.store.update_bucket(present.name, lambda bucket: structs.replace(bucket, acl=wanted.acl))
     return OssResponse(200, {"Location": f"/{request.bucket}"})
 
 

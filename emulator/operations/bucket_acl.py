@@ -19,10 +19,11 @@ async def put_bucket_acl(ctx: Context, request: OssRequest) -> OssResponse:
     Differs: it does not create a bucket that is missing, though the page says so; the SDKs' suites expect NoSuchBucket.
     Raises: NoSuchBucket, InvalidArgument.
     """
-    bucket = ctx.store.bucket(request.bucket)
-    acl = request.headers.get("x-oss-acl")
-    if acl is not None:
-        await ctx.store.update_bucket(structs.replace(bucket, acl=parse_bucket_acl(acl)))
+    ctx.store.bucket(request.bucket)
+    text = request.headers.get("x-oss-acl")
+    if text is not None:
+        acl = parse_bucket_acl(text)
+        await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, acl=acl))
     return OssResponse(200, {"Location": f"/{request.bucket}"})
 
 

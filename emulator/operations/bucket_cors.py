@@ -41,8 +41,8 @@ async def put_bucket_cors(ctx: Context, request: OssRequest) -> OssResponse:
     document = await read_document(request, _ROOT, limit=MAX_DOCUMENT_BYTES)
     if document is None:
         raise MalformedXML(hint=f"The body is empty; PutBucketCors wants a <{_ROOT}>.")
-    bucket = structs.replace(ctx.store.bucket(request.bucket), cors=parse_cors(document))
-    await ctx.store.update_bucket(bucket)
+    cors = parse_cors(document)
+    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, cors=cors))
     return OssResponse(200)
 
 
@@ -66,7 +66,7 @@ async def delete_bucket_cors(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "DeleteBucketCors".
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(structs.replace(ctx.store.bucket(request.bucket), cors=None))
+    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, cors=None))
     return OssResponse(204)
 
 

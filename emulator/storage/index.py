@@ -184,6 +184,11 @@ class Index:
         """Whether there is such a bucket."""
         return self._connection.execute("SELECT 1 FROM bucket WHERE name = ?", (name,)).fetchone() is not None
 
+    def find_bucket(self, name: str) -> Bucket | None:
+        """The bucket `name`, if there is one."""
+        row = self._connection.execute("SELECT settings FROM bucket WHERE name = ?", (name,)).fetchone()
+        return _decode_bucket(row[0]) if row else None
+
     def buckets(self) -> list[Bucket]:
         """All buckets by name."""
         rows = self._connection.execute("SELECT settings FROM bucket ORDER BY name")

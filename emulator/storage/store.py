@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -238,18 +238,26 @@ class Store:
             )
         )
 
-    async def update_bucket(self, bucket: Bucket) -> None:
-        """Give the bucket of this name other settings.
+    async def update_bucket(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
+        """Make of the bucket `name` what `change` makes of it; no change that comes at the same time is lost.
+
+        `change` runs in the writer's thread, on the bucket as it is then; what it raises leaves the bucket as it is.
 
         Raises:
             NoSuchBucket: there is none.
         """
 
-        def apply(batch: Batch) -> None:
-            batch.check_bucket(bucket.name)
+        def apply(batch: Batch) -> Bucket:
+            bucket = change(batch.bucket(name))
             batch.index.put_bucket(bucket)
+            return bucket
 
-        await self._writer.do(Job(apply, acknowledge=lambda: self._buckets.update({bucket.name: bucket})))
+        def acknowledge() -> None:
+            assert job.result is not None
+            self._buckets[name] = job.result
+
+        job = Job(apply, acknowledge=acknowledge)
+        return await self._writer.do(job)
 
     async def delete_bucket(self, name: str) -> None:
         """Delete an empty bucket. Files in its folder that nobody has adopted stay where they are.

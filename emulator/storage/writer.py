@@ -15,6 +15,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from emulator.errors import NoSuchBucket, OssError
+from emulator.model import Bucket
 from emulator.storage.blobs import Blobs, insufficient_storage, is_full
 from emulator.storage.index import Index
 from emulator.storage.tree import Tree
@@ -44,6 +45,17 @@ class Batch:
         """Raise `NoSuchBucket` unless there is such a bucket."""
         if not self.index.has_bucket(name):
             raise NoSuchBucket(BucketName=name)
+
+    def bucket(self, name: str) -> Bucket:
+        """The bucket `name` as it is in this transaction.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        bucket = self.index.find_bucket(name)
+        if bucket is None:
+            raise NoSuchBucket(BucketName=name)
+        return bucket
 
     def show(self, bucket: str, key: str, blob: str | None) -> None:
         """Let the tree show `blob` at the key, or nothing; what stands there goes now, before the commit."""

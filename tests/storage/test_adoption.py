@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from emulator.errors import FileAlreadyExists, NoSuchKey
-from emulator.model import Bucket, StorageClass
+from emulator.model import StorageClass
 from emulator.storage.digest import digests
 from emulator.storage.store import Store
 from tests.conftest import HeldClock
@@ -79,7 +80,7 @@ async def test_the_content_type_is_guessed(store: Store, folder: Path, name: str
 
 
 async def test_a_dropped_file_gets_the_storage_class_of_its_bucket(store: Store, folder: Path) -> None:
-    await store.update_bucket(Bucket("bucket", BUCKET.created, storage_class=StorageClass.IA))
+    await store.update_bucket("bucket", lambda bucket: structs.replace(bucket, storage_class=StorageClass.IA))
     drop(folder, "key")
     assert (await store.get("bucket", "key")).attributes.storage_class is StorageClass.IA
 

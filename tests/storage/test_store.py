@@ -1,10 +1,12 @@
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from emulator.errors import (
     BucketAlreadyExists,
@@ -59,13 +61,33 @@ async def test_objects_are_there_after_reopening(store: Store, open_store: Opene
 async def test_buckets_are_made_changed_and_deleted(store: Store) -> None:
     await store.create_bucket(Bucket("a", BUCKET.created))
     changed = Bucket("a", BUCKET.created, storage_class=StorageClass.IA)
-    await store.update_bucket(changed)
+    assert await store.update_bucket("a", lambda _: changed) == changed
     assert store.bucket("a") == changed
     assert store.buckets() == ([changed, BUCKET], False)
     await store.delete_bucket("a")
     assert store.buckets() == ([BUCKET], False)
     with pytest.raises(NoSuchBucket):
         store.bucket("a")
+
+
+async def test_a_bucket_that_many_change_at_once_has_all_their_changes(store: Store, open_store: Opener) -> None:
+    def add(number: int) -> Callable[[Bucket], Bucket]:
+        return lambda bucket: structs.replace(bucket, documents={**bucket.documents, str(number): "set"})
+
+    await asyncio.gather(*(store.update_bucket("bucket", add(number)) for number in range(50)))
+    wanted = {str(number): "set" for number in range(50)}
+    assert store.bucket("bucket").documents == wanted
+    await store.close()
+    assert (await open_store()).bucket("bucket").documents == wanted
+
+
+async def test_a_change_that_is_refused_leaves_the_bucket_as_it_is(store: Store) -> None:
+    def refuse(bucket: Bucket) -> Bucket:
+        raise BucketAlreadyExists
+
+    with pytest.raises(BucketAlreadyExists):
+        await store.update_bucket("bucket", refuse)
+    assert store.bucket("bucket") == BUCKET
 
 
 async def test_buckets_come_in_pages(store: Store) -> None:
@@ -109,7 +131,7 @@ async def test_every_verb_refuses_a_bucket_that_does_not_exist(store: Store, fol
         store.read("x", "key"),
         store.delete("x", "key"),
         store.delete_bucket("x"),
-        store.update_bucket(Bucket("x", BUCKET.created)),
+        store.update_bucket("x", lambda bucket: bucket),
         store.set_attributes("x", "key", PLAIN),
         put(store, "key", bucket="x"),
     ):

@@ -131,7 +131,8 @@ class App:
             request = structs.replace(request, principal=identity.principal)
             exchange.request = request
             if identity.principal.is_anonymous:
-                record = context.store.find(request.bucket, request.key) if bucket and request.key else None
+                version_id = request.parameters.get("versionId")
+                record = context.store.find(request.bucket, request.key, version_id) if bucket and request.key else None
                 authorize(operation.action, identity.principal, bucket, record, context.config.auth)
         fault = context.faults.meet("request", operation.name, request.bucket, request.key)
         if fault is not None:
@@ -256,6 +257,8 @@ class App:
 
     def _refusal(self, request: OssRequest, error: OssError) -> OssResponse:
         error.hint = error.hint or explain_absence(self._context, request, error)
+        if isinstance(error, MethodNotAllowed):
+            error.elements = {"Method": request.method, **error.elements}
         is_question = error.status in (304, 404, 412) and request.method in ("GET", "HEAD")
         is_told = isinstance(error, CallbackFailed)  # the callback's own line has the reason
         logger.log(

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+from emulator.version_id import form_version_id
+
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2106, 1, 1, tzinfo=UTC)  # a request id has 32 bits for the seconds
 
@@ -148,3 +150,7 @@ class Ids:
         """
         microseconds = (now - EARLIEST) // timedelta(microseconds=1)
         return f"{microseconds:016X}{self._random_bytes(8).hex().upper()}"
+
+    def version_id(self, now: datetime) -> str:
+        """The id of a version that is made `now`."""
+        return form_version_id(now, self._random_bytes(16))

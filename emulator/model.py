@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+NULL_VERSION = "null"  # the id of the one version that a key has in a bucket which keeps none
+
 
 class Acl(StrEnum):
     """Who may read and write. `DEFAULT` is for objects alone: as the bucket says."""
@@ -48,6 +50,13 @@ class ObjectType(StrEnum):
     SYMLINK = "Symlink"
 
 
+class Versioning(StrEnum):
+    """Whether a bucket keeps what is overwritten and deleted. One that once did can only be suspended."""
+
+    ENABLED = "Enabled"
+    SUSPENDED = "Suspended"
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who sent a request. Every configured key is the owner; an anonymous client has no `access_key_id`.
 
@@ -84,7 +93,7 @@ class CorsConfiguration(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """A bucket and its settings. `cors` is `None` where nobody has set any rules.
+    """A bucket and its settings. `cors` is `None` where nobody has set rules, `versioning` where it never was on.
 
     `documents` are the settings that are kept as they are given back: XML by sub-resource (`logging`), or by
     sub-resource and name where a bucket has several (`inventory/report`). What nobody has set is not in it.
@@ -97,6 +106,7 @@ class Bucket(msgspec.Struct, frozen=True):
     redundancy: str = "LRS"
     cors: CorsConfiguration | None = None
     documents: dict[str, str] = {}
+    versioning: Versioning | None = None
 
 
 class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,7 +130,8 @@ class ObjectRecord(msgspec.Struct, frozen=True):
 
     `etag` is upper-case hex without quotes, `md5` the 16 raw bytes or `None` where OSS gives no Content-MD5
     (multipart, appendable), `crc64` the CRC-64/XZ of the bytes as an unsigned integer. `blob_mtime_ns` is the blob
-    file's modification time in nanoseconds: with `size` it tells whether somebody has edited the file.
+    file's modification time in nanoseconds: with `size` it tells whether somebody has edited the file. `version_id` is
+    `null` for what was stored while the bucket kept no versions.
     """
 
     bucket: str
@@ -134,6 +145,16 @@ class ObjectRecord(msgspec.Struct, frozen=True):
     type: ObjectType
     attributes: ObjectAttributes
     blob_mtime_ns: int = 0
+    version_id: str = NULL_VERSION
+
+
+class DeleteMarker(msgspec.Struct, frozen=True):
+    """A version that says: here the object was deleted."""
+
+    bucket: str
+    key: str
+    version_id: str
+    last_modified: datetime
 
 
 class MultipartUpload(msgspec.Struct, frozen=True):
@@ -172,7 +193,7 @@ class Part(msgspec.Struct, frozen=True):
 class BucketStat(msgspec.Struct, frozen=True):
     """What a bucket holds: bytes and objects by storage class, and when it last changed (`None`: never).
 
-    `uploads` are the multipart uploads under way, `parts` what has been uploaded for them.
+    Every version counts. `uploads` are the multipart uploads under way, `parts` what has been uploaded for them.
     """
 
     sizes: dict[StorageClass, int]
@@ -180,3 +201,4 @@ class BucketStat(msgspec.Struct, frozen=True):
     last_modified: datetime | None
     uploads: int = 0
     parts: int = 0
+    delete_markers: int = 0

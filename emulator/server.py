@@ -130,6 +130,7 @@ class Emulator:
             durability="none" if config.storage.ephemeral else config.storage.durability,
             tree=config.storage.tree,
             clock=self.clock,
+            ids=self.ids,
         )
         self._parts.push_async_callback(store.close)
         await self._make_buckets(store)

@@ -22,6 +22,7 @@ FLOORS = [
     {"log"},
     {"config"},
     {"errors", "model", "clock", "ring", "yaml_text"},
+    {"version_id"},
 ]
 FACE = {"emulator"}  # the package's own __init__: the version, and the public names
 

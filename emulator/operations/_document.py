@@ -1,6 +1,7 @@
 """What operations that speak in documents share: reading a body, answering with one, and the account in it."""
 
 import hashlib
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
 from emulator.config import Auth
@@ -32,9 +33,9 @@ async def read_document(
     return parse_document(body, root, ec=ec) if body else None
 
 
-def document_response(root: str, content: Content) -> OssResponse:
-    """200 with a document."""
-    return OssResponse(200, {"Content-Type": "application/xml"}, build_document(root, content))
+def document_response(root: str, content: Content, headers: Mapping[str, str] | None = None) -> OssResponse:
+    """200 with a document, and `headers` beside it."""
+    return OssResponse(200, {"Content-Type": "application/xml", **(headers or {})}, build_document(root, content))
 
 
 def owner(ctx: Context) -> Elements:

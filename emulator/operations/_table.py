@@ -195,7 +195,6 @@ class Table:
                 if (request.method, resource) == ("POST", "Object")
                 else "."
             ),
-            Method=request.method,
             ResourceType=resource,
         )
 

@@ -11,6 +11,7 @@ from emulator.context import Context
 from emulator.errors import CallbackFailed, EntityTooLarge, FileAlreadyExists, MissingContentLength
 from emulator.faults import ConnectionCut
 from emulator.model import ObjectRecord
+from emulator.operations._versions import version_headers
 from emulator.storage.assembly import Slot
 from emulator.storage.store import Staged
 from emulator.wire.digests import (
@@ -80,8 +81,11 @@ async def accept_callback(
 
 
 async def check_free(ctx: Context, bucket: str, key: str, *, ec: str | None = None) -> None:
-    """Raise `FileAlreadyExists` if there is an object at `key`: `x-oss-forbid-overwrite`, seen early."""
-    if await ctx.store.look(bucket, key):
+    """Raise `FileAlreadyExists` if there is an object at `key`: `x-oss-forbid-overwrite`, seen early.
+
+    Source: "PutObject": where versions are kept nothing is overwritten, and the header means nothing.
+    """
+    if ctx.store.bucket(bucket).versioning is None and await ctx.store.look(bucket, key):
         raise FileAlreadyExists(ec=ec, hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
 
 
@@ -144,8 +148,7 @@ async def finish_upload(
     md5 = "" if record.md5 is None else content_md5(record.md5)
     if md5:
         headers["Content-MD5"] = md5
-    for name, value in record.attributes.encryption.items():
-        headers[name] = value
+    headers |= version_headers(ctx, record) | record.attributes.encryption
     if callback is None:
         return OssResponse(200, {"Content-Type": "application/xml", **headers} if document else headers, document)
 

@@ -5,6 +5,7 @@ from emulator.errors import EntityTooLarge, InvalidArgument, MissingArgument
 from emulator.model import StorageClass
 from emulator.operations._table import operation
 from emulator.operations._upload import stage_body
+from emulator.operations._versions import version_headers
 from emulator.storage.appendables import NEXT_POSITION, check_position
 from emulator.wire.address import check_key
 from emulator.wire.attributes import read_attributes
@@ -46,6 +47,7 @@ async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
             "ETag": quote_etag(record.etag),
             "x-oss-hash-crc64ecma": str(record.crc64),
             NEXT_POSITION: str(record.size),
+            **version_headers(ctx, record),
             **record.attributes.encryption,
         },
     )

@@ -149,6 +149,7 @@ async def get_bucket_info(ctx: Context, request: OssRequest) -> OssResponse:
                     ("ResourceGroupId", ""),
                     ("StorageClass", bucket.storage_class),
                     ("TransferAcceleration", "Disabled"),
+                    *([("Versioning", bucket.versioning)] if bucket.versioning else []),
                     ("Owner", [("DisplayName", account), ("ID", account)]),
                     ("AccessControlList", [("Grant", bucket.acl)]),
                     ("ServerSideEncryptionRule", [("SSEAlgorithm", "None")]),
@@ -175,6 +176,7 @@ async def get_bucket_stat(ctx: Context, request: OssRequest) -> OssResponse:
 
     Source: "GetBucketStat".
     Differs: the figures are those of this moment; OSS's are up to an hour old, and it bills small objects as larger.
+    Guess: every version of an object counts, as it does on the bill.
     Raises: NoSuchBucket.
     """
     stat = ctx.store.stat(request.bucket)
@@ -199,6 +201,6 @@ async def get_bucket_stat(ctx: Context, request: OssRequest) -> OssResponse:
             ("StandardObjectCount", stat.counts.get(standard, 0)),
             *cold,
             ("MultipartPartCount", stat.parts),
-            ("DeleteMarkerCount", 0),
+            ("DeleteMarkerCount", stat.delete_markers),
         ],
     )

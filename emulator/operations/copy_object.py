@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 from emulator.auth.acl import authorize
 from emulator.context import Context
-from emulator.errors import EntityTooLarge, InvalidRange
+from emulator.errors import EntityTooLarge, InvalidArgument, InvalidRange, MethodNotAllowed
 from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._document import document_response
 from emulator.operations._table import operation
+from emulator.operations._versions import version_headers
 from emulator.operations.multipart import find_upload, parse_part_number
 from emulator.storage.blobs import Blob
 from emulator.wire.address import check_key
@@ -20,7 +21,7 @@ from emulator.wire.digests import quote_etag
 from emulator.wire.ranges import parse_range
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
-from emulator.wire.version_id import check_version_id
+from emulator.wire.version_id import parse_version_id
 
 
 @operation("CopyObject", "PUT /{bucket}/{key} x-oss-copy-source:")
@@ -61,7 +62,8 @@ async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
         "CopyObjectResult",
         [("ETag", quote_etag(record.etag)), ("LastModified", format_iso_date(record.last_modified))],
     )
-    return _with_headers(response, record.etag, record.crc64, record.size, attributes.encryption)
+    versions = version_headers(ctx, record) | _source_version(ctx, source)
+    return _with_headers(response, record.etag, record.crc64, record.size, attributes.encryption | versions)
 
 
 @operation("UploadPartCopy", "PUT /{bucket}/{key}?partNumber&uploadId x-oss-copy-source:")
@@ -88,7 +90,7 @@ async def upload_part_copy(ctx: Context, request: OssRequest) -> OssResponse:
         "CopyPartResult",
         [("LastModified", format_iso_date(part.last_modified)), ("ETag", quote_etag(part.etag))],
     )
-    return _with_headers(response, part.etag, part.crc64, part.size, headers)
+    return _with_headers(response, part.etag, part.crc64, part.size, headers | _source_version(ctx, source))
 
 
 @asynccontextmanager
@@ -102,14 +104,28 @@ async def _source(
     bucket, key, version_id = parse_copy_source(request.headers[COPY_SOURCE], ec=ec, ec_empty=ec_empty)
     check_key(key)
     if version_id is not None:
-        check_version_id(version_id, key=key)
+        parse_version_id(version_id)
     if request.principal.is_anonymous:
-        found = await ctx.store.look(bucket, key)
+        found = await ctx.store.look(bucket, key) if version_id is None else ctx.store.find(bucket, key, version_id)
         authorize("GetObject", request.principal, ctx.store.bucket(bucket), found, ctx.config.auth)
-    record, blob = await ctx.store.read(bucket, key)
+    try:
+        record, blob = await ctx.store.read(bucket, key, version_id)
+    except MethodNotAllowed as error:  # Guess: the status; its EC is known
+        raise InvalidArgument(
+            "The source of a copy cannot be a delete marker.",
+            ec="0016-00000307",
+            hint=error.hint,
+            ArgumentName=COPY_SOURCE,
+            ArgumentValue=request.headers[COPY_SOURCE],
+        ) from error
     with blob:
         check_conditions(request.headers, record.etag, record.last_modified, prefix=f"{COPY_SOURCE}-")
         yield record, blob
+
+
+def _source_version(ctx: Context, source: ObjectRecord) -> dict[str, str]:
+    """The version that was copied, where the bucket of the source keeps versions or once did."""
+    return {f"{COPY_SOURCE}-version-id": version_id for version_id in version_headers(ctx, source).values()}
 
 
 def _range(request: OssRequest, source: ObjectRecord) -> tuple[int, int]:

@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 from emulator.context import Context
-from emulator.errors import MalformedXML, MissingArgument, NoSuchVersion, UserKeyMustBeSpecified
+from emulator.errors import MalformedXML, MissingArgument, UserKeyMustBeSpecified
+from emulator.model import NULL_VERSION
 from emulator.operations._document import document_response, read_document
 from emulator.operations._table import operation
+from emulator.operations._versions import DELETE_MARKER, VERSION_ID
 from emulator.wire.address import check_key
 from emulator.wire.parameters import parse_encoding_type
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
-from emulator.wire.version_id import check_version_id
-from emulator.wire.xml import Content, Elements
+from emulator.wire.version_id import parse_version_id, read_version_id
+from emulator.wire.xml import Content
 
 MAX_KEYS_AT_ONCE = 1000
 EC_MALFORMED = "0016-00000608"
@@ -20,23 +22,31 @@ EC_MALFORMED = "0016-00000608"
 
 @operation("DeleteObject", "DELETE /{bucket}/{key}")
 async def delete_object(ctx: Context, request: OssRequest) -> OssResponse:
-    """Delete the object; that there is none is no error.
+    """Delete the object, or one of its versions; that there is none is no error.
+
+    Where versions are kept a delete marker is put on top, even of nothing; a version is taken away for good.
 
     Source: "DeleteObject".
     Guess: a version that could be but is not, is answered as if it had been deleted.
     Raises: InvalidObjectName, InvalidArgument.
     """
     check_key(request.key)
-    version_id = request.parameters.get("versionId")
-    if version_id is not None and not _is_current(version_id, request.key):
-        return OssResponse(204, {"x-oss-version-id": version_id})
-    await ctx.store.delete(request.bucket, request.key)
-    return OssResponse(204)
+    version_id = read_version_id(request)
+    deletion = await ctx.store.delete(request.bucket, request.key, version_id)
+    headers: dict[str, str] = {}
+    if deletion.marker_id is not None:
+        headers[DELETE_MARKER] = "true"
+    deleted_id = version_id or deletion.marker_id
+    if deleted_id and not (deleted_id == NULL_VERSION and ctx.store.bucket(request.bucket).versioning is None):
+        headers[VERSION_ID] = deleted_id
+    return OssResponse(204, headers)
 
 
 @operation("DeleteMultipleObjects", "POST /{bucket}?delete")
 async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssResponse:
-    """Delete up to 1,000 objects; all are reported as deleted, also those that were not there. Quiet reports nothing.
+    """Delete up to 1,000 objects or versions; all are reported as deleted, also those that were not there.
+
+    A quiet request is answered with nothing.
 
     Source: "DeleteMultipleObjects"; the SDKs' suites for the empty answer to a quiet request.
     Differs: Content-MD5, which OSS demands, is demanded by the profile `real` alone, because SDKs can leave it out.
@@ -50,15 +60,17 @@ async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssRespo
     if document is None:
         raise MalformedXML(ec=EC_MALFORMED, hint="The body is empty; it must be a <Delete> document with the keys.")
     entries = list(_entries(document))
-    await ctx.store.delete_many(
-        request.bucket, [key for key, version_id in entries if version_id is None or _is_current(version_id, key)]
-    )
+    deletions = await ctx.store.versions.delete(request.bucket, entries)
     if document.findtext("Quiet", "").strip().lower() == "true":
         return OssResponse(200)
     deleted: list[tuple[str, Content]] = [("EncodingType", "url")] if encode else []
-    for key, version_id in entries:
-        report: Elements = [("Key", encode(key) if encode else key)]
-        deleted.append(("Deleted", report if version_id is None else [*report, ("VersionId", version_id)]))
+    for (key, version_id), deletion in zip(entries, deletions, strict=True):
+        report: list[tuple[str, Content]] = [("Key", encode(key) if encode else key)]
+        if version_id is not None:
+            report.append(("VersionId", version_id))
+        if deletion.marker_id is not None:
+            report += [("DeleteMarker", True), ("DeleteMarkerVersionId", deletion.marker_id)]
+        deleted.append(("Deleted", report))
     return document_response("DeleteResult", deleted)
 
 
@@ -76,14 +88,5 @@ def _entries(document: Element) -> Iterable[tuple[str, str | None]]:
         check_key(key)
         version_id = entry.findtext("VersionId")
         if version_id is not None:
-            _is_current(version_id, key)  # a malformed one refuses the whole request before anything is deleted
+            parse_version_id(version_id)  # a malformed one refuses the whole request before anything is deleted
         yield key, version_id
-
-
-def _is_current(version_id: str, key: str) -> bool:
-    """Whether a version is the one the object has; `InvalidArgument` if it is none at all."""
-    try:
-        check_version_id(version_id, key=key)
-    except NoSuchVersion:
-        return False
-    return True

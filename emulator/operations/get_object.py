@@ -3,6 +3,7 @@
 from emulator.context import Context
 from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._table import operation
+from emulator.operations._versions import version_headers
 from emulator.storage.appendables import NEXT_POSITION
 from emulator.wire.address import check_key
 from emulator.wire.attributes import attribute_headers, check_header_value
@@ -13,7 +14,7 @@ from emulator.wire.parameters import parse_traffic_limit
 from emulator.wire.ranges import parse_range
 from emulator.wire.request import OssRequest
 from emulator.wire.response import FileRange, OssResponse
-from emulator.wire.version_id import check_version_id
+from emulator.wire.version_id import read_version_id
 
 _OVERRIDES = {
     "response-content-type": "Content-Type",
@@ -32,15 +33,16 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     An unsatisfiable range gives the whole object unless `x-oss-range-behavior: standard` is sent.
 
     Source: "GetObject" in the API reference; the range table by the Java, C++ and Go suites.
-    Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified, InvalidRange, InvalidArgument.
+    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, PreconditionFailed, NotModified, InvalidRange, InvalidArgument.
     """
-    _check(request)
+    check_key(request.key)
+    version_id = read_version_id(request)
     parse_traffic_limit(request.headers, request.parameters)
     overrides = _read_overrides(request)
-    record, blob = await ctx.store.read(request.bucket, request.key)
+    record, blob = await ctx.store.read(request.bucket, request.key, version_id)
     try:
         check_conditions(request.headers, record.etag, record.last_modified)
-        headers = object_headers(record) | overrides
+        headers = object_headers(ctx, record) | overrides
         part = None
         if "range" in request.headers:
             is_standard = request.headers.get("x-oss-range-behavior", "").lower() == "standard"
@@ -60,12 +62,12 @@ async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
     """What GetObject would say, without the bytes; a Range is ignored.
 
     Source: "HeadObject" in the API reference.
-    Raises: NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified.
+    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, PreconditionFailed, NotModified.
     """
-    _check(request)
-    record = await ctx.store.get(request.bucket, request.key)
+    check_key(request.key)
+    record = await ctx.store.get(request.bucket, request.key, read_version_id(request))
     check_conditions(request.headers, record.etag, record.last_modified)
-    headers = object_headers(record)
+    headers = object_headers(ctx, record)
     headers["Content-Length"] = str(record.size)
     return OssResponse(200, headers)
 
@@ -75,10 +77,10 @@ async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
     """Size, ETag, date and CRC alone; conditions are not looked at.
 
     Source: "GetObjectMeta" in the API reference.
-    Raises: NoSuchKey, NoSuchVersion.
+    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed.
     """
-    _check(request)
-    record = await ctx.store.get(request.bucket, request.key)
+    check_key(request.key)
+    record = await ctx.store.get(request.bucket, request.key, read_version_id(request))
     return OssResponse(
         200,
         {
@@ -86,13 +88,14 @@ async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
             "ETag": quote_etag(record.etag),
             "Last-Modified": format_http_date(record.last_modified),
             "x-oss-hash-crc64ecma": str(record.crc64),
+            **version_headers(ctx, record),
         },
     )
 
 
-def object_headers(record: ObjectRecord) -> dict[str, str]:
+def object_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
     """All that an answer says about an object, in wire spelling."""
-    headers = attribute_headers(record.attributes)
+    headers = attribute_headers(record.attributes) | version_headers(ctx, record)
     headers["ETag"] = quote_etag(record.etag)
     headers["Last-Modified"] = format_http_date(record.last_modified)
     headers["Accept-Ranges"] = "bytes"
@@ -104,12 +107,6 @@ def object_headers(record: ObjectRecord) -> dict[str, str]:
     if record.type is ObjectType.APPENDABLE:
         headers[NEXT_POSITION] = str(record.size)
     return headers
-
-
-def _check(request: OssRequest) -> None:
-    check_key(request.key)
-    if "versionId" in request.parameters:
-        check_version_id(request.parameters["versionId"], key=request.key)
 
 
 def _read_overrides(request: OssRequest) -> dict[str, str]:

@@ -6,7 +6,7 @@ from emulator.context import Context
 from emulator.errors import InvalidArgument
 from emulator.operations._document import document_response, owner
 from emulator.operations._table import operation
-from emulator.storage.index import ListedObject, Listing
+from emulator.storage.listing import ListedObject, Listing
 from emulator.wire.continuation_token import format_token, parse_token
 from emulator.wire.dates import format_iso_date
 from emulator.wire.digests import quote_etag
@@ -116,11 +116,12 @@ class _Query:
             if isinstance(entry, str):
                 groups.append(("CommonPrefixes", [("Prefix", self.spell(entry))]))
             else:
-                contents.append(("Contents", [*_contents(entry, self.spell(entry.key)), *owned]))
+                contents.append(("Contents", [*described(entry, self.spell(entry.key)), *owned]))
         return contents + groups
 
 
-def _contents(entry: ListedObject, key: str) -> Elements:
+def described(entry: ListedObject, key: str) -> Elements:
+    """What listings say of an object, its key as it is spelt there."""
     return [
         ("Key", key),
         ("LastModified", format_iso_date(entry.last_modified)),

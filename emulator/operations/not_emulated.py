@@ -35,9 +35,6 @@ known(
 
 known(
     """
-    ListObjectVersions                   GET /{bucket}?versions
-    PutBucketVersioning                  PUT /{bucket}?versioning
-    GetBucketVersioning                  GET /{bucket}?versioning
     PutBucketLifecycle                   PUT /{bucket}?lifecycle
     GetBucketLifecycle                   GET /{bucket}?lifecycle
     DeleteBucketLifecycle                DELETE /{bucket}?lifecycle

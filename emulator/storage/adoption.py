@@ -11,12 +11,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec import structs
+
 from emulator.clock import Clock
 from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType
 from emulator.storage.blobs import Blob, Blobs
 from emulator.storage.digest import Digests
 from emulator.storage.index import Index, IndexedBlob
 from emulator.storage.tree import Tree
+from emulator.storage.versions import Versions
 from emulator.storage.writer import Batch, Job, Writer
 
 _log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ class Adoption:
         tree: Tree,
         writer: Writer,
         clock: Clock,
+        versions: Versions,
         acknowledge: Callable[[str, str], None],
     ) -> None:
         """`acknowledge` is called in the event loop with the bucket and key of a committed change."""
@@ -46,6 +50,7 @@ class Adoption:
         self._tree = tree
         self._writer = writer
         self._clock = clock
+        self._versions = versions
         self._acknowledge = acknowledge
 
     def is_due(self, record: ObjectRecord, blob: Blob) -> bool:
@@ -100,19 +105,24 @@ class Adoption:
             self._blobs.remove(blob)
             raise
         attributes = replaced.attributes if replaced else guess_attributes(bucket, key)
-        record = self._record(bucket.name, key, blob, digests, taken, attributes)
+        measured = self._record(bucket.name, key, blob, digests, taken, attributes)
+        drawn_id = self._versions.draw_id(bucket.name)
 
         def apply(batch: Batch) -> ObjectRecord | None:
+            if not batch.index.has_bucket(bucket.name):
+                batch.unneeded.append(blob)
+                return None
+            versioning = batch.versioning(bucket.name)
             current = batch.index.find(bucket.name, key)
             shown = batch.tree.look(bucket.name, key)
             if not (shown and os.path.samestat(shown, taken)) or (current and self._is(current, taken)):
                 batch.unneeded.append(blob)  # a client or another adoption was quicker
                 return current
-            if removed := batch.index.put(record):
-                batch.unneeded.append(removed.blob)
+            record = structs.replace(measured, version_id=self._versions.settle_id(drawn_id, versioning))
+            batch.unneeded += batch.index.add(record, versioning)
             return record
 
-        return await self._commit(record, apply, abandon=lambda: self._blobs.remove(blob))
+        return await self._commit(measured, apply, abandon=lambda: self._blobs.remove(blob))
 
     async def _measure_again(self, edited: ObjectRecord) -> ObjectRecord | None:
         """The object whose blob somebody has edited."""
@@ -120,7 +130,8 @@ class Adoption:
         if found is None:
             return self._index.find(edited.bucket, edited.key)
         digests = await asyncio.to_thread(self._blobs.measure, edited.blob)
-        record = self._record(edited.bucket, edited.key, edited.blob, digests, found, edited.attributes)
+        measured = self._record(edited.bucket, edited.key, edited.blob, digests, found, edited.attributes)
+        record = structs.replace(measured, version_id=edited.version_id)
 
         def apply(batch: Batch) -> ObjectRecord | None:
             current = batch.index.find(edited.bucket, edited.key)

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from emulator.clock import Clock
 from emulator.errors import ObjectNotAppendable, PositionNotEqualToLength
-from emulator.model import ObjectAttributes, ObjectRecord, ObjectType
+from emulator.model import ObjectAttributes, ObjectRecord, ObjectType, Versioning
 from emulator.storage.blobs import Blobs, telling_full_disk
 from emulator.storage.digest import combine_crc64, md5
 from emulator.storage.staging import StagedBytes
@@ -101,7 +101,7 @@ class Appendables:
             self._blobs.let_grow(content.blob)
 
         def apply(batch: Batch) -> ObjectRecord:
-            batch.check_bucket(bucket)
+            versioning = batch.versioning(bucket)
             check_position(batch.index.find(bucket, key), 0)  # somebody may have put one there meanwhile
             record = ObjectRecord(
                 bucket,
@@ -117,7 +117,8 @@ class Appendables:
                 content.mtime_ns,
             )
             batch.show(bucket, key, content.blob)
-            batch.index.put(record)
+            # What grows is the version `null`, whether the bucket keeps versions or not.
+            batch.unneeded += batch.index.add(record, versioning and Versioning.SUSPENDED)
             return record
 
         return await self._writer.do(

@@ -16,12 +16,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from emulator.model import Bucket, BucketStat, ObjectRecord, ObjectType, StorageClass
-from emulator.storage.columns import decode_attributes, encode_attributes, from_crc64, from_time, to_crc64, to_time
-from emulator.storage.listing import Position, start_after, walk
+from emulator.errors import NoSuchBucket
+from emulator.model import Bucket, BucketStat, ObjectRecord, ObjectType, Versioning
+from emulator.storage.columns import READ_COLUMNS, TYPES, WRITTEN_COLUMNS, from_record, to_record
+from emulator.storage.listing import Listing, Position, listed_object, start_after, walk
 from emulator.storage.schema import migrate
 from emulator.storage.snapshot_index import SnapshotIndex
+from emulator.storage.totals import Totals
 from emulator.storage.upload_index import UploadIndex
+from emulator.storage.version_index import VersionIndex
 
 _log = logging.getLogger(__name__)
 
@@ -34,45 +37,17 @@ CHECKPOINT_PATIENCE_MILLISECONDS = 25
 
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL", "none": "OFF"}
 
-_FIND = """
-SELECT blob, size, mtime, etag, md5, crc64, last_modified, type, attributes FROM live WHERE bucket = ? AND key = ?
+_FIND = f"SELECT {READ_COLUMNS} FROM live WHERE bucket = ? AND key = ?"
+_PUT = f"""
+INSERT OR REPLACE INTO live ({WRITTEN_COLUMNS}) VALUES ({", ".join("?" * (WRITTEN_COLUMNS.count(",") + 1))})
 """
-_PUT = "INSERT OR REPLACE INTO live VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LIST = """
 SELECT key, size, etag, type, storage_class, last_modified FROM live
 WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?
 """
-_ADD = """
-INSERT INTO total VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-size = size + excluded.size, count = count + excluded.count, last_modified = max(last_modified, excluded.last_modified)
-"""
-
-_TYPES = {kind.value: kind for kind in ObjectType}
-_CLASSES = {kind.value: kind for kind in StorageClass}
+_VERSIONING: dict[str | None, Versioning | None] = {None: None, **{state.value: state for state in Versioning}}
 
 _decode_bucket = msgspec.json.Decoder(Bucket).decode
-
-
-class ListedObject(msgspec.Struct, frozen=True, gc=False):
-    """An object as a listing shows it; the fields mean what they mean in `ObjectRecord`."""
-
-    key: str
-    size: int
-    etag: str
-    type: ObjectType
-    storage_class: StorageClass
-    last_modified: datetime
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """A page of a bucket: objects, and groups as plain `str`, interleaved in byte order.
-
-    `last` is the key or group of the last entry, where the next page goes on; `""` on an empty page.
-    """
-
-    entries: list[ListedObject | str]
-    is_truncated: bool
-    last: str
 
 
 class IndexedBlob(msgspec.Struct, frozen=True, gc=False):
@@ -94,15 +69,20 @@ class Removed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Index:
-    """One connection to `index.sqlite`. `uploads` are its verbs for multipart uploads, `snapshots` for all at once."""
+    """One connection to `index.sqlite`.
+
+    `versions` are its verbs for buckets that keep them, `uploads` those for multipart uploads, `snapshots` those for
+    all at once, `totals` what it all adds up to.
+    """
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self._connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_SECONDS
         )
+        self.totals = Totals(self._connection)
+        self.versions = VersionIndex(self._connection, self.totals)
         self.uploads = UploadIndex(self._connection)
         self.snapshots = SnapshotIndex(self._connection)
-        self._totals: dict[tuple[str, str], tuple[int, int, int]] = {}  # of the open transaction; the last is a time
         execute = self._connection.execute
         execute("PRAGMA journal_mode = WAL")
         execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
@@ -154,22 +134,7 @@ class Index:
     def find(self, bucket: str, key: str) -> ObjectRecord | None:
         """The object with this key."""
         row = self._connection.execute(_FIND, (bucket, key)).fetchone()
-        if row is None:
-            return None
-        blob, size, mtime, etag, md5, crc64, last_modified, kind, attributes = row
-        return ObjectRecord(
-            bucket,
-            key,
-            blob,
-            size,
-            etag,
-            md5,
-            to_crc64(crc64),
-            to_time(last_modified),
-            _TYPES[kind],
-            decode_attributes(attributes),
-            mtime,
-        )
+        return to_record(bucket, key, row) if row else None
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether an object has this key."""
@@ -177,8 +142,9 @@ class Index:
         return self._connection.execute(query, (bucket, key)).fetchone() is not None
 
     def is_empty(self, bucket: str) -> bool:
-        """Whether the bucket holds no object."""
-        return self._connection.execute("SELECT 1 FROM live WHERE bucket = ? LIMIT 1", (bucket,)).fetchone() is None
+        """Whether the bucket holds no object, and no version of one."""
+        live = self._connection.execute("SELECT 1 FROM live WHERE bucket = ? LIMIT 1", (bucket,)).fetchone()
+        return live is None and self.versions.is_empty(bucket)
 
     def has_bucket(self, name: str) -> bool:
         """Whether there is such a bucket."""
@@ -189,6 +155,17 @@ class Index:
         row = self._connection.execute("SELECT settings FROM bucket WHERE name = ?", (name,)).fetchone()
         return _decode_bucket(row[0]) if row else None
 
+    def versioning(self, bucket: str) -> Versioning | None:
+        """Whether the bucket keeps versions.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        row = self._connection.execute("SELECT versioning FROM bucket WHERE name = ?", (bucket,)).fetchone()
+        if row is None:
+            raise NoSuchBucket(BucketName=bucket)
+        return _VERSIONING[row[0]]
+
     def buckets(self) -> list[Bucket]:
         """All buckets by name."""
         rows = self._connection.execute("SELECT settings FROM bucket ORDER BY name")
@@ -196,38 +173,29 @@ class Index:
 
     def stat(self, bucket: str) -> BucketStat:
         """What the bucket holds, to the byte."""
-        query = "SELECT storage_class, size, count, last_modified FROM total WHERE bucket = ?"
-        rows = self._connection.execute(query, (bucket,)).fetchall()
         uploads, parts = self.uploads.count(bucket)
-        return BucketStat(
-            sizes={_CLASSES[name]: size for name, size, count, _ in rows if count},
-            counts={_CLASSES[name]: count for name, _, count, _ in rows if count},
-            last_modified=to_time(max(row[3] for row in rows)) if rows else None,
-            uploads=uploads,
-            parts=parts,
-        )
+        return self.totals.stat(bucket, uploads=uploads, parts=parts)
 
     def blobs(self) -> Iterator[str]:
         """The ids of all blobs, of objects and of parts, sorted. SQLite sorts in a file where they are many."""
-        query = "SELECT blob FROM live UNION ALL SELECT DISTINCT blob FROM part ORDER BY blob"
+        query = """
+        SELECT blob FROM live UNION ALL SELECT blob FROM past WHERE blob NOT NULL
+        UNION ALL SELECT DISTINCT blob FROM part ORDER BY blob
+        """
         return (blob for (blob,) in self._connection.execute(query))
 
     def blobs_by_key(self, bucket: str) -> Iterator[IndexedBlob]:
         """What every key's file must look like, in the byte order of the keys."""
         query = "SELECT key, blob, size, mtime, type FROM live WHERE bucket = ? ORDER BY key"
         for key, blob, size, mtime, kind in self._connection.execute(query, (bucket,)):
-            yield IndexedBlob(key, blob, size, mtime, _TYPES[kind])
-
-    def count(self) -> int:
-        """How many objects there are."""
-        return int(self._connection.execute("SELECT coalesce(sum(count), 0) FROM total").fetchone()[0])
+            yield IndexedBlob(key, blob, size, mtime, TYPES[kind])
 
     def appendables(self) -> Iterator[tuple[str, int]]:
         """The blobs of appendable objects, and how many of their bytes count."""
-        query = "SELECT blob, size FROM live WHERE type = ?"
+        query = "SELECT blob, size FROM live WHERE type = ?1 UNION ALL SELECT blob, size FROM past WHERE type = ?1"
         yield from self._connection.execute(query, (ObjectType.APPENDABLE.value,))
 
-    def list(self, bucket: str, *, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
+    def page(self, bucket: str, *, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
         """The page of at most `limit` entries after `after` (exclusive); a group never repeats.
 
         Source: "ListObjects" in the API reference.
@@ -239,7 +207,7 @@ class Index:
 
         entries, is_truncated = walk(
             fetch,
-            _listed_object,
+            listed_object,
             prefix=prefix,
             delimiter=delimiter,
             start=None if first is None else (first,),
@@ -256,66 +224,56 @@ class Index:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            for (bucket, storage_class), change in self._totals.items():
-                self._connection.execute(_ADD, (bucket, storage_class, *change))
+            self.totals.write()
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # SQLite itself has rolled back when the disk is full
                 self._connection.execute("ROLLBACK")
             raise
         finally:
-            self._totals.clear()
+            self.totals.clear()
 
     def put(self, record: ObjectRecord) -> Removed | None:
-        """Make `record` the object at its key; what was there before."""
+        """Make `record` the object at its key, in place of what was there before; which is that."""
         removed = self._find_removed(record.bucket, record.key)
-        last_modified = from_time(record.last_modified)
-        storage_class = record.attributes.storage_class.value
-        self._connection.execute(
-            _PUT,
-            (
-                record.bucket,
-                record.key,
-                record.blob,
-                record.size,
-                record.blob_mtime_ns,
-                record.etag,
-                record.md5,
-                from_crc64(record.crc64),
-                last_modified,
-                record.type.value,
-                storage_class,
-                encode_attributes(record.attributes),
-            ),
-        )
+        self._connection.execute(_PUT, from_record(record))
         if removed:
-            self._add(record.bucket, removed.storage_class, -removed.size, -1, last_modified)
-        self._add(record.bucket, storage_class, record.size, 1, last_modified)
+            self.totals.subtract(record.bucket, removed.storage_class, removed.size, record.last_modified)
+        self.totals.add(record.bucket, record.attributes.storage_class.value, record.size, record.last_modified)
         return removed
+
+    def add(self, record: ObjectRecord, versioning: Versioning | None) -> list[str]:
+        """Make `record` the newest version at its key; the blobs that nobody needs any more."""
+        if versioning is None:
+            removed = self.put(record)
+            return [removed.blob] if removed else []
+        unneeded = self.versions.make_way(record.bucket, record.key, versioning, record.last_modified)
+        self.put(record)
+        return unneeded
 
     def remove(self, bucket: str, key: str, at: datetime) -> Removed | None:
         """Take the object at this key away; what was there."""
         removed = self._find_removed(bucket, key)
         if removed:
             self._connection.execute("DELETE FROM live WHERE bucket = ? AND key = ?", (bucket, key))
-            self._add(bucket, removed.storage_class, -removed.size, -1, from_time(at))
+            self.totals.subtract(bucket, removed.storage_class, removed.size, at)
         return removed
 
     def put_bucket(self, bucket: Bucket) -> None:
         """Make `bucket`, or change its settings."""
         settings = msgspec.json.encode(bucket).decode()
-        self._connection.execute("INSERT OR REPLACE INTO bucket VALUES (?, ?)", (bucket.name, settings))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO bucket VALUES (?, ?, ?)", (bucket.name, settings, bucket.versioning)
+        )
 
     def remove_bucket(self, name: str) -> None:
         """Take an empty bucket away."""
         self._connection.execute("DELETE FROM bucket WHERE name = ?", (name,))
-        self._connection.execute("DELETE FROM total WHERE bucket = ?", (name,))
-        for bucket, storage_class in list(self._totals):
-            if bucket == name:
-                del self._totals[bucket, storage_class]
+        self.totals.forget(name)
 
     def clear(self) -> None:
         """Forget all buckets, objects and uploads."""
+        self.versions.clear()
         self.uploads.clear()
         for table in ("live", "total", "bucket"):
             self._connection.execute(f"DELETE FROM {table}")
@@ -324,11 +282,3 @@ class Index:
         query = "SELECT blob, size, storage_class FROM live WHERE bucket = ? AND key = ?"
         row = self._connection.execute(query, (bucket, key)).fetchone()
         return Removed(*row) if row else None
-
-    def _add(self, bucket: str, storage_class: str, size: int, count: int, at: int) -> None:
-        before, counted, _ = self._totals.get((bucket, storage_class), (0, 0, 0))
-        self._totals[bucket, storage_class] = before + size, counted + count, at
-
-
-def _listed_object(key: str, size: int, etag: str, kind: str, storage_class: str, last_modified: int) -> ListedObject:
-    return ListedObject(key, size, etag, _TYPES[kind], _CLASSES[storage_class], to_time(last_modified))

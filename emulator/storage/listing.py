@@ -1,16 +1,23 @@
 """A page of a listing: names in byte order, those beyond a delimiter folded into groups.
 
 A page costs its own length, not the bucket's: past a group the walk seeks, so nothing in it is read. Rows are known by
-their position, which begins with the key: `(key,)` for objects, `(key, upload id)` for uploads.
+their position, which begins with the key: `(key,)` for objects, `(key, upload id)` for uploads, `(key, rank)` for
+versions.
 
-Source: "ListObjects", "ListMultipartUploads" in the API reference.
+Source: "ListObjects", "ListMultipartUploads", "ListObjectVersions" in the API reference.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
+
+from emulator.model import ObjectType, StorageClass
+from emulator.storage.columns import CLASSES, TYPES, to_time
+
 T = TypeVar("T")
-Position = tuple[str, ...]
+Position = tuple[Any, ...]
 
 # Rows from a position (inclusive) on, up to a key (exclusive), at most so many.
 Fetch = Callable[[Position, str | bytes, int], list[tuple[Any, ...]]]
@@ -19,13 +26,64 @@ Fetch = Callable[[Position, str | bytes, int], list[tuple[Any, ...]]]
 _END = b""
 
 
+class ListedObject(msgspec.Struct, frozen=True, gc=False):
+    """An object as a listing shows it; the fields mean what they mean in `ObjectRecord`."""
+
+    key: str
+    size: int
+    etag: str
+    type: ObjectType
+    storage_class: StorageClass
+    last_modified: datetime
+
+
+class ListedVersion(msgspec.Struct, frozen=True, gc=False):
+    """A version as a listing shows it; of a delete marker `object` is `None`."""
+
+    key: str
+    version_id: str
+    is_latest: bool
+    last_modified: datetime
+    object: ListedObject | None
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of a bucket: objects, and groups as plain `str`, interleaved in byte order.
+
+    `last` is the key or group of the last entry, where the next page goes on; `""` on an empty page.
+    """
+
+    entries: list[ListedObject | str]
+    is_truncated: bool
+    last: str
+
+
+class VersionListing(msgspec.Struct, frozen=True):
+    """A page of a bucket's versions: versions, and groups as plain `str`, by key and then the newest first."""
+
+    entries: list[ListedVersion | str]
+    is_truncated: bool
+
+
+def listed_object(key: str, size: int, etag: str, kind: str, storage_class: str, last_modified: int) -> ListedObject:
+    """The object of which an index has these columns."""
+    return ListedObject(key, size, etag, TYPES[kind], CLASSES[storage_class], to_time(last_modified))
+
+
 def walk(
-    fetch: Fetch, make: Callable[..., T], *, prefix: str, delimiter: str, start: Position | None, limit: int
+    fetch: Fetch,
+    make: Callable[..., T],
+    *,
+    prefix: str,
+    delimiter: str,
+    start: Position | None,
+    limit: int,
+    first: Position = (),
 ) -> tuple[list[T | str], bool]:
     """At most `limit` entries from `start` on, and whether there are more: what `make` makes of rows, groups as `str`.
 
     Keys that go on beyond `prefix` with `delimiter` somewhere fold into a group, which ends with it. `start` is `None`
-    when nothing can follow.
+    when nothing can follow; `first` is where the rows of one key begin: what a position has behind the key.
     """
     end = successor(prefix) or _END
     entries: list[T | str] = []
@@ -43,7 +101,7 @@ def walk(
             entries.append(make(*row))
         if group:
             following = successor(group)
-            start = None if following is None else (following, *("" for _ in start[1:]))
+            start = None if following is None else (following, *first)
             rows_a_seek = 1
         elif len(rows) < take:
             break
@@ -63,7 +121,8 @@ def start_after(key: str, prefix: str, delimiter: str) -> str | None:
 
 def following_position(position: Position) -> Position:
     """The first position that sorts after `position`."""
-    return (*position[:-1], _following(position[-1]))
+    *before, last = position
+    return (*before, last + 1 if isinstance(last, int) else _following(last))
 
 
 def group_of(key: str, prefix: str, delimiter: str) -> str:

@@ -1,9 +1,12 @@
 """The tables of `index.sqlite`, and how the index of an older emulator becomes one of today's.
 
 Times are milliseconds since 1970. `mtime` is that of the blob's file, in nanoseconds: another one means that somebody
-has edited it. `total` is what `live` adds up to, kept in the same transaction, because counting a million rows takes
-185 ms. `position` is where a part begins in its blob, which other parts may share. `run` has one row: the number of the
-run, and whether the run before it left index, blobs and tree in agreement.
+has edited it. `live` has the objects that ListObjects shows, `past` the versions below them and the delete markers,
+which have no blob. `rank` orders the versions of a key: the newer, the lower. `total` is what both add up to (delete
+markers under no storage class), kept in the same transaction, because counting a million rows takes 185 ms.
+`versioning` repeats what a bucket's settings say, for the writer. `position` is where a part begins in its blob, which
+other parts may share. `run` has one row: the number of the run, and whether the run before it left index, blobs and
+tree in agreement.
 """
 
 import sqlite3
@@ -40,6 +43,17 @@ STEPS = (
     """,
     """
     ALTER TABLE part ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+    """,
+    """
+    ALTER TABLE bucket ADD COLUMN versioning TEXT;
+    ALTER TABLE live ADD COLUMN version TEXT NOT NULL DEFAULT 'null';
+    CREATE TABLE past (
+        bucket TEXT NOT NULL, key TEXT NOT NULL, rank INTEGER NOT NULL, version TEXT NOT NULL, blob TEXT,
+        size INTEGER NOT NULL, mtime INTEGER NOT NULL, etag TEXT NOT NULL, md5 BLOB, crc64 INTEGER NOT NULL,
+        last_modified INTEGER NOT NULL, type TEXT NOT NULL, storage_class TEXT NOT NULL, attributes TEXT NOT NULL,
+        PRIMARY KEY (bucket, key, rank)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX past_version ON past (bucket, key, version);
     """,
 )
 

@@ -34,9 +34,11 @@ class SnapshotIndex:
         return self._kept_blobs("attached")
 
     def _kept_blobs(self, schema: str) -> Iterator[KeptBlob]:
-        query = (
-            f"SELECT blob, size, type FROM {schema}.live UNION ALL SELECT DISTINCT blob, NULL, NULL FROM {schema}.part"
-        )
+        query = f"""
+        SELECT blob, size, type FROM {schema}.live
+        UNION ALL SELECT blob, size, type FROM {schema}.past WHERE blob NOT NULL
+        UNION ALL SELECT DISTINCT blob, NULL, NULL FROM {schema}.part
+        """
         for blob, size, kind in self._connection.execute(query):
             yield KeptBlob(blob, size if kind == ObjectType.APPENDABLE.value else None)
 
@@ -73,7 +75,7 @@ class SnapshotIndex:
 
     def become_attached(self, new_ids: Mapping[str, str]) -> None:
         """Hold what the attached index holds; its blobs are called by their new ids. Inside `transaction`."""
-        self._connection.create_function("new_id", 1, new_ids.__getitem__)
+        self._connection.create_function("new_id", 1, new_ids.get)  # a delete marker has no blob
         for table in self._tables():
             columns = [name for _, name, *_ in self._connection.execute(f"PRAGMA main.table_info({table})")]
             values = ", ".join("new_id(blob)" if name == "blob" else name for name in columns)

@@ -115,7 +115,9 @@ class Snapshots:
                 with suppress(FileNotFoundError):  # somebody has taken it out of `blobs/`
                     blobs.keep(blob.id, os.fspath(staged / "blobs" / blob.id), blob.grown_to)
             batch.index.snapshots.copy_to(staged / _INDEX)
-            filled = msgspec.structs.replace(info, buckets=len(batch.index.buckets()), objects=batch.index.count())
+            filled = msgspec.structs.replace(
+                info, buckets=len(batch.index.buckets()), objects=batch.index.totals.count()
+            )
             (staged / _INFO).write_bytes(msgspec.json.encode(filled))
             self._folder.mkdir(exist_ok=True)
             with suppress(FileNotFoundError):

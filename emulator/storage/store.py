@@ -18,9 +18,10 @@ from typing import Self
 
 import msgspec
 
-from emulator.clock import Clock
-from emulator.errors import BucketAlreadyExists, BucketNotEmpty, FileAlreadyExists, NoSuchBucket, NoSuchKey
+from emulator.clock import Clock, Ids
+from emulator.errors import BucketAlreadyExists, BucketNotEmpty, FileAlreadyExists, NoSuchBucket
 from emulator.model import (
+    NULL_VERSION,
     Bucket,
     BucketStat,
     MultipartUpload,
@@ -34,12 +35,14 @@ from emulator.storage.appendables import Appendables
 from emulator.storage.assembly import Slot
 from emulator.storage.blobs import Blob
 from emulator.storage.directory import DataDirectory, StoreError
-from emulator.storage.index import Durability, Listing
+from emulator.storage.index import Durability
+from emulator.storage.listing import Listing
 from emulator.storage.loading import Loading
 from emulator.storage.snapshots import Snapshot, Snapshots
 from emulator.storage.staging import StagedBytes, copied, receive
 from emulator.storage.tree import Tree
 from emulator.storage.uploads import Uploads
+from emulator.storage.versions import Deletion, Versions, absent, existing
 from emulator.storage.writer import Batch, Job, Step, Writer, nothing
 
 __all__ = ["Staged", "Store", "StoreError"]
@@ -121,11 +124,11 @@ class Staged:
 class Store:
     """Buckets and objects in a data directory. One process, one event loop.
 
-    `uploads` are its multipart uploads, `appendables` what AppendObject does to its objects, `snapshots` states to come
-    back to.
+    `versions` are those of its objects, `uploads` its multipart uploads, `appendables` what AppendObject does to its
+    objects, `snapshots` states to come back to.
     """
 
-    def __init__(self, directory: DataDirectory, clock: Clock) -> None:
+    def __init__(self, directory: DataDirectory, clock: Clock, ids: Ids) -> None:
         """Start the threads; `open` does the rest."""
         self._directory = directory
         self._clock = clock
@@ -135,7 +138,10 @@ class Store:
         self._buckets = {bucket.name: bucket for bucket in self._index.buckets()}
         self._rows: dict[tuple[str, str], ObjectRecord] = {}
         self._writer = Writer(directory.index, directory.blobs, directory.tree, directory.connect())
-        self._adoption = Adoption(self._index, self._blobs, self._tree, self._writer, clock, self._forget)
+        self.versions = Versions(self._index, self._writer, clock, ids, self.find_bucket, self._forget)
+        self._adoption = Adoption(
+            self._index, self._blobs, self._tree, self._writer, clock, self.versions, self._forget
+        )
         self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
         self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self.look_again, self._forget)
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
@@ -156,16 +162,16 @@ class Store:
         self._is_closed = False
 
     @classmethod
-    async def open(cls, folder: Path, *, durability: Durability, tree: bool, clock: Clock) -> Self:
+    async def open(cls, folder: Path, *, durability: Durability, tree: bool, clock: Clock, ids: Ids) -> Self:
         """The store in `folder`, which is made if it is not there; files that were dropped into it are objects.
 
         `durability` is what an acknowledged change survives: a killed `process`, a cut of the `power`, or `none`.
-        `tree` is whether objects are shown by name under `buckets/`.
+        `tree` is whether objects are shown by name under `buckets/`. `ids` makes those of versions.
 
         Raises:
             StoreError: the folder is locked, unwritable, or an emulator of the future has written it.
         """
-        store = cls(await asyncio.to_thread(DataDirectory, folder, durability, is_shown=tree), clock)
+        store = cls(await asyncio.to_thread(DataDirectory, folder, durability, is_shown=tree), clock, ids)
         try:
             await store.adopt()
             if store._blobs.left_staged() or not store._is_settled:
@@ -264,7 +270,7 @@ class Store:
 
         Raises:
             NoSuchBucket: there is none.
-            BucketNotEmpty: it holds objects, or uploads are under way.
+            BucketNotEmpty: it holds objects or versions of them, or uploads are under way.
         """
 
         def apply(batch: Batch) -> None:
@@ -285,8 +291,11 @@ class Store:
 
     # --- Objects: reading -------------------------------------------------------------------------------------------
 
-    def find(self, bucket: str, key: str) -> ObjectRecord | None:
-        """The object at `key`, as far as the index knows."""
+    def find(self, bucket: str, key: str, version_id: str | None = None) -> ObjectRecord | None:
+        """The object at `key`, or the version of it that has this id, as far as the index knows."""
+        if version_id is not None:
+            found = self.versions.find(bucket, key, version_id)
+            return found if isinstance(found, ObjectRecord) else None
         record = self._rows.get((bucket, key))
         if record is None:
             try:
@@ -299,16 +308,23 @@ class Store:
                 self._rows[bucket, key] = record
         return record
 
-    async def get(self, bucket: str, key: str) -> ObjectRecord:
-        """The object at `key`; a file that was dropped into the tree there becomes it.
+    async def get(self, bucket: str, key: str, version_id: str | None = None) -> ObjectRecord:
+        """The object at `key`, or its version `version_id`; a file that was dropped into the tree there becomes it.
 
         Raises:
-            NoSuchBucket, NoSuchKey: there is none.
+            NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
+            MethodNotAllowed: the version is a delete marker.
         """
+        if version_id is not None and not self._is_only(bucket, version_id):
+            return self.versions.get(bucket, key, version_id)
         record = await self.look(bucket, key)
         if record is None:
-            raise NoSuchKey(Key=key)
+            raise self.versions.absence(bucket, key)
         return record
+
+    def _is_only(self, bucket: str, version_id: str) -> bool:
+        """Whether `version_id` is the one of all objects in the bucket."""
+        return version_id == NULL_VERSION and self.bucket(bucket).versioning is None
 
     async def look(self, bucket: str, key: str) -> ObjectRecord | None:
         """The object at `key`; a file that was dropped into the tree there becomes it.
@@ -334,19 +350,20 @@ class Store:
         """
         return self._blobs.open(record.blob)
 
-    async def read(self, bucket: str, key: str) -> tuple[ObjectRecord, Blob]:
-        """The object at `key` and its bytes, of one version; the bytes are to be closed by the caller.
+    async def read(self, bucket: str, key: str, version_id: str | None = None) -> tuple[ObjectRecord, Blob]:
+        """The object at `key`, or its version `version_id`, and its bytes, which are to be closed by the caller.
 
         A file in the tree that was edited or replaced is first made what the object is.
 
         Raises:
-            NoSuchBucket, NoSuchKey: there is none.
+            NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
+            MethodNotAllowed: the version is a delete marker.
             FileNotFoundError: somebody has taken the bytes out of `blobs/`.
         """
         missing = ""
         is_checked = False
         while True:
-            record = await self.get(bucket, key)
+            record = await self.get(bucket, key, version_id)
             try:
                 blob = self.open_blob(record)
             except FileNotFoundError:
@@ -355,7 +372,8 @@ class Store:
                 missing = record.blob  # replaced between look-up and opening: look again
                 self._forget(bucket, key)
                 continue
-            if is_checked or not self._adoption.is_due(record, blob):
+            is_past = version_id is not None and self.find(bucket, key) != record  # no file in the tree shows it
+            if is_past or is_checked or not self._adoption.is_due(record, blob):
                 return record, blob
             blob.close()
             await self.look_again(bucket, key)
@@ -368,7 +386,7 @@ class Store:
             NoSuchBucket: there is none.
         """
         self.bucket(bucket)
-        return self._index.list(bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
+        return self._index.page(bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
 
     # --- Objects: changing ------------------------------------------------------------------------------------------
 
@@ -437,11 +455,12 @@ class Store:
                 raise
         last_modified = self._clock.now_in_milliseconds()
         digests = content.digests
+        drawn_id = self.versions.draw_id(bucket)
 
         def apply(batch: Batch) -> ObjectRecord:
-            batch.check_bucket(bucket)
+            versioning = batch.versioning(bucket)
             check(batch)
-            if forbid_overwrite and batch.index.exists(bucket, key):
+            if forbid_overwrite and versioning is None and batch.index.exists(bucket, key):
                 raise FileAlreadyExists(hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
             record = ObjectRecord(
                 bucket,
@@ -455,10 +474,10 @@ class Store:
                 type,
                 attributes,
                 content.mtime_ns,
+                self.versions.settle_id(drawn_id, versioning),
             )
             batch.show(bucket, key, content.blob)
-            if removed := batch.index.put(record):
-                batch.unneeded.append(removed.blob)
+            batch.unneeded += batch.index.add(record, versioning)
             also(batch)
             return record
 
@@ -472,53 +491,44 @@ class Store:
             )
         )
 
-    async def delete(self, bucket: str, key: str) -> bool:
-        """Delete the object at `key`; whether there was one.
+    async def delete(self, bucket: str, key: str, version_id: str | None = None) -> Deletion:
+        """Delete the object at `key`, or its version `version_id`; what that did.
 
         Raises:
             NoSuchBucket: there is none.
         """
-        return await self.delete_many(bucket, [key]) == 1
+        (deletion,) = await self.versions.delete(bucket, [(key, version_id)])
+        return deletion
 
-    async def delete_many(self, bucket: str, keys: Iterable[str]) -> int:
-        """Delete the objects at `keys`, all at once; how many there were.
+    async def set_attributes(
+        self,
+        bucket: str,
+        key: str,
+        change: Callable[[ObjectAttributes], ObjectAttributes],
+        version_id: str | None = None,
+    ) -> ObjectRecord:
+        """Make of the object's attributes, or of those of its version `version_id`, what `change` makes of them.
 
-        Raises:
-            NoSuchBucket: there is none.
-        """
-        keys = list(keys)
-        now = self._clock.now_in_milliseconds()
-
-        def apply(batch: Batch) -> int:
-            batch.check_bucket(bucket)
-            removed = []
-            for key in keys:
-                batch.show(bucket, key, None)
-                removed.append(batch.index.remove(bucket, key, now))
-            blobs = [each.blob for each in removed if each]
-            batch.unneeded += blobs
-            return len(blobs)
-
-        def acknowledge() -> None:
-            for key in keys:
-                self._forget(bucket, key)
-
-        return await self._writer.do(Job(apply, acknowledge=acknowledge))
-
-    async def set_attributes(self, bucket: str, key: str, attributes: ObjectAttributes) -> ObjectRecord:
-        """Give the object other attributes; its bytes and its Last-Modified stay.
+        Its bytes and its Last-Modified stay. `change` runs in the writer's thread, so no change that comes at the same
+        time is lost.
 
         Raises:
-            NoSuchBucket, NoSuchKey: there is none.
+            NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
+            MethodNotAllowed: the version is a delete marker.
         """
 
         def apply(batch: Batch) -> ObjectRecord:
             batch.check_bucket(bucket)
-            current = batch.index.find(bucket, key)
-            if current is None:
-                raise NoSuchKey(Key=key)
-            record = msgspec.structs.replace(current, attributes=attributes)
-            batch.index.put(record)
+            live = batch.index.find(bucket, key)
+            if version_id is None or (live is not None and live.version_id == version_id):
+                if live is None:
+                    raise absent(batch.index, bucket, key)
+                record = msgspec.structs.replace(live, attributes=change(live.attributes))
+                batch.index.put(record)
+                return record
+            past = existing(batch.index.versions.find(bucket, key, version_id), key, version_id)
+            record = msgspec.structs.replace(past, attributes=change(past.attributes))
+            batch.index.versions.replace(record)
             return record
 
         return await self._writer.do(Job(apply, acknowledge=lambda: self._forget(bucket, key)))

@@ -78,7 +78,9 @@ class UploadIndex:
         def fetch(start: Position, end: str | bytes, limit: int) -> list[tuple[Any, ...]]:
             return self._connection.execute(_LIST, (bucket, *start, end, limit)).fetchall()
 
-        entries, is_truncated = walk(fetch, _upload, prefix=prefix, delimiter=delimiter, start=start, limit=limit)
+        entries, is_truncated = walk(
+            fetch, _upload, prefix=prefix, delimiter=delimiter, start=start, limit=limit, first=("",)
+        )
         return UploadListing(entries, is_truncated)
 
     # --- Writing: the verbs of the writer thread, inside a transaction ----------------------------------------------

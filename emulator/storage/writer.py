@@ -15,7 +15,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from emulator.errors import NoSuchBucket, OssError
-from emulator.model import Bucket
+from emulator.model import Bucket, Versioning
 from emulator.storage.blobs import Blobs, insufficient_storage, is_full
 from emulator.storage.index import Index
 from emulator.storage.tree import Tree
@@ -56,6 +56,14 @@ class Batch:
         if bucket is None:
             raise NoSuchBucket(BucketName=name)
         return bucket
+
+    def versioning(self, bucket: str) -> Versioning | None:
+        """Whether the bucket keeps versions.
+
+        Raises:
+            NoSuchBucket: there is none.
+        """
+        return self.index.versioning(bucket)
 
     def show(self, bucket: str, key: str, blob: str | None) -> None:
         """Let the tree show `blob` at the key, or nothing; what stands there goes now, before the commit."""

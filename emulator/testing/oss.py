@@ -228,7 +228,8 @@ class OssEmulator:
         Raises:
             NoSuchBucket: there is no such bucket.
         """
-        return self._thread.run(self._store.delete_many(bucket or self.bucket, keys))
+        targets = [(key, None) for key in keys]
+        return sum(each.found for each in self._thread.run(self._store.versions.delete(bucket or self.bucket, targets)))
 
     @property
     def _store(self) -> Store:

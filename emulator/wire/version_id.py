@@ -1,48 +1,37 @@
-"""Version ids as OSS forms them: 64 characters that decode to a small message with a time and a random part.
+"""The parameter `versionId`: which version of an object is meant.
 
-Source: version ids in the documentation's samples, decoded; the SDK suites send ids that look right and are not, and
-want a refusal.
+Source: "Versioning" in the API reference; the SDK suites send ids that look right and are not, and want a refusal.
 """
 
-import base64
-import binascii
-import re
-
-from emulator.errors import InvalidArgument, NoSuchVersion
-
-NULL = "null"
-_SHAPE = re.compile(rb"\x08\x01\x10[\x00-\x7f]\x18[\x80-\xff]{8}[\x00-\x7f]\x22\x20[0-9a-f]{32}\Z", re.DOTALL)
+from emulator.errors import InvalidArgument
+from emulator.model import NULL_VERSION
+from emulator.version_id import version_time
+from emulator.wire.request import OssRequest
 
 
-def is_version_id(text: str) -> bool:
-    """Whether `text` can be a version's id: base64 with `.` `_` `-` for `+` `/` `=`, holding the message OSS packs."""
-    if len(text) != 64 or not text.isascii():
-        return False
-    try:
-        message = base64.b64decode(text.translate({46: 43, 95: 47, 45: 61}), validate=True)
-    except binascii.Error:
-        return False
-    return _SHAPE.match(message) is not None
-
-
-def check_version_id(version_id: str, *, key: str) -> None:
-    """Refuse any version but `null`, the only one that objects have in a bucket without versioning.
+def read_version_id(request: OssRequest) -> str | None:
+    """The version that `request` asks for; `None` is the current one.
 
     Raises:
-        InvalidArgument: the id is empty or could not have been given out.
-        NoSuchVersion: it could, but no such version exists.
+        InvalidArgument: it is empty, or an id that no version can have.
     """
-    if version_id == NULL:
-        return
-    if not version_id:
-        raise InvalidArgument(
-            "Version id can not be the empty string.", ArgumentName="versionId", ArgumentValue=version_id
-        )
-    if not is_version_id(version_id):
-        raise InvalidArgument(
-            "Invalid version id specified.",
-            hint=f"No version was ever called {version_id!r}: ids have 64 characters and come from the emulator.",
-            ArgumentName="versionId",
-            ArgumentValue=version_id,
-        )
-    raise NoSuchVersion(Key=key, VersionId=version_id)
+    version_id = request.parameters.get("versionId")
+    return None if version_id is None else parse_version_id(version_id)
+
+
+def parse_version_id(text: str) -> str:
+    """`text`, which can be the id of a version, or `null`.
+
+    Raises:
+        InvalidArgument: it is empty, or an id that no version can have.
+    """
+    if text == NULL_VERSION or version_time(text):
+        return text
+    if not text:
+        raise InvalidArgument("Version id can not be the empty string.", ArgumentName="versionId", ArgumentValue=text)
+    raise InvalidArgument(
+        "Invalid version id specified.",
+        hint=f"No version was ever called {text!r}: ids have 64 characters and come from the emulator.",
+        ArgumentName="versionId",
+        ArgumentValue=text,
+    )

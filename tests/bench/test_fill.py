@@ -17,7 +17,7 @@ def test_a_filled_index_holds_all_keys_and_their_totals_and_is_settled(tmp_path)
     try:
         assert index.begin_run() == (2, True)
         assert index.stat("examplebucket").counts == {StorageClass.STANDARD: 100}
-        page = index.list("examplebucket", prefix="", delimiter="/", after="", limit=1000)
+        page = index.page("examplebucket", prefix="", delimiter="/", after="", limit=1000)
         assert page.entries == [f"prefix-{number}/" for number in range(10)]
     finally:
         index.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.clock import Clock
+from emulator.clock import Clock, Ids
 from emulator.model import Bucket
 from emulator.storage.store import Store
 
@@ -29,7 +29,7 @@ async def open_store(folder: Path, clock: Clock) -> AsyncIterator[Opener]:
     async with AsyncExitStack() as stack:
 
         async def opened(durability: str = "none", *, tree: bool = True) -> Store:
-            store = await Store.open(folder, durability=durability, tree=tree, clock=clock)
+            store = await Store.open(folder, durability=durability, tree=tree, clock=clock, ids=Ids())
             stack.push_async_callback(store.close)
             return store
 

@@ -97,7 +97,7 @@ async def test_an_upload_and_a_deletion_win_over_a_dropped_file(store: Store, fo
     for key in ("put", "deleted"):
         drop(folder, key)
     await put(store, "put", b"uploaded")
-    assert await store.delete("bucket", "deleted") is False
+    assert not (await store.delete("bucket", "deleted")).found
     assert await store.adopt() == 0
     assert keys(store) == ["put"]
     assert shown(folder, "put").read_bytes() == b"uploaded"
@@ -242,7 +242,7 @@ async def test_an_object_whose_file_is_taken_away_is_there_and_shown_again_by_th
 async def test_a_deleted_object_does_not_come_back(store: Store, folder: Path, open_store: Opener) -> None:
     for key in ("a", "b/c"):
         await put(store, key)
-    await store.delete_many("bucket", ["a", "b/c"])
+    await store.versions.delete("bucket", [("a", None), ("b/c", None)])
     assert list(shown(folder, "").iterdir()) == []
     assert await store.adopt() == 0
     await store.close()

@@ -584,6 +584,8 @@ async def test_upload_under_way_is_completed_after_an_update(
         await put_part(store, upload, number, BODIES[number])
     await store.close()
     with closing(sqlite3.connect(folder / "index.sqlite")) as connection:  # as the emulator before this one left it
+        connection.executescript("DROP TABLE past; ALTER TABLE live DROP COLUMN version;")
+        connection.executescript("ALTER TABLE bucket DROP COLUMN versioning;")
         connection.executescript("ALTER TABLE part DROP COLUMN position; PRAGMA user_version = 2;")
     store = await open_store()
     with closing(sqlite3.connect(folder / "index.sqlite")) as connection:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType, StorageClass
-from emulator.storage.index import Index, ListedObject
+from emulator.storage.index import Index
+from emulator.storage.listing import ListedObject
 
 TIME = datetime(2024, 2, 29, 12, 30, 15, 123000, UTC)
 
@@ -43,7 +44,7 @@ def fill(index: Index, *keys: str, bucket: str = "bucket") -> None:
 
 def page(index: Index, **asked: object) -> tuple[list[str], bool, str]:
     """The entries' names, whether there are more, and where to go on."""
-    listing = index.list("bucket", **{"prefix": "", "delimiter": "", "after": "", "limit": 100, **asked})
+    listing = index.page("bucket", **{"prefix": "", "delimiter": "", "after": "", "limit": 100, **asked})
     names = [entry if isinstance(entry, str) else entry.key for entry in listing.entries]
     return names, listing.is_truncated, listing.last
 
@@ -243,7 +244,7 @@ def test_a_page_holds_what_the_rules_say(index: Index, asked: dict, expected: ob
 
 def test_a_listed_object_has_what_a_listing_shows(index: Index) -> None:
     fill(index, "key")
-    (entry,) = index.list("bucket", prefix="", delimiter="", after="", limit=1).entries
+    (entry,) = index.page("bucket", prefix="", delimiter="", after="", limit=1).entries
     assert entry == ListedObject("key", 3, "E" * 32, ObjectType.NORMAL, StorageClass.STANDARD, TIME)
 
 

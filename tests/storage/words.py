@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -79,3 +79,8 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, *, after_bytes: int) -> None:
 
     monkeypatch.setattr(os, "write", limited_write)
     monkeypatch.setattr(os, "copy_file_range", limited_copy)
+
+
+async def delete_many(store: Store, keys: Iterable[str]) -> int:
+    """Delete the objects at `keys` of the bucket `bucket`; how many there were."""
+    return sum(each.found for each in await store.versions.delete("bucket", [(key, None) for key in keys]))

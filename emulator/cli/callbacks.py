@@ -93,10 +93,10 @@ def _print(record: Any) -> None:
 
 
 def _line(record: dict[str, Any]) -> str:
-    """A record in a line: when, which, how it ended, for what object, and why it failed."""
+    """A record in a line: which, when, how it ended, for what object, and why it failed."""
     last = record["attempts"][-1] if record["attempts"] else None
     took = f"{sum(attempt['milliseconds'] for attempt in record['attempts']):.0f} ms"
     where = last["url"] if last else "-"
     name = json.dumps(f"{record['bucket']}/{record['object']}", ensure_ascii=False)[1:-1]  # no line break in a line
-    words = [record["time"], record["id"], record["outcome"], str(record["status"]), took, name, "->", where]
-    return "  ".join(words) + (f"  {' '.join(record['message'].split())}" if record["message"] else "")
+    words = [record["id"], record["time"], record["outcome"], str(record["status"]), took, name, "->", where]
+    return "  ".join(words + [" ".join(record[text].split()) for text in ("message", "hint") if record[text]])

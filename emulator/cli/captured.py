@@ -45,7 +45,8 @@ def _of_raw(data: bytes) -> CapturedRequest:
     """Request line, headers, an empty line, the body to the end. Line breaks of the head may be LF alone."""
     ends = [(at, len(end)) for end in (b"\r\n\r\n", b"\n\n") if (at := data.find(end)) >= 0]
     at, length = min(ends) if ends else (len(data), 0)
-    line, *lines = data[:at].decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    head = data[:at].decode("utf-8", "replace").replace("\r\n", "\n")
+    line, *lines = head.removesuffix("\n").split("\n")  # an editor ends the last line, too
     pieces = line.split(" ")
     if len(pieces) != 3 or not pieces[2].startswith("HTTP/"):
         raise Failure(f"the capture does not begin with a request line like `POST /path HTTP/1.1`: {line[:80]!r}")

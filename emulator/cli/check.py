@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from emulator.callback.url import CallbackUrl
     from emulator.cli.check_cases import Case, Result, Sender
 
+_TRUSTED_ELSEWHERE = (
+    "One that trusts your running emulator is checked with its key: "
+    "--private-key DATA-DIR/callback_key.pem --public-key-url ENDPOINT/_emulator/callback_pub_key.pem"
+)
+
 
 def add_to(commands: Commands) -> None:
     """Describe the command."""
@@ -77,7 +82,7 @@ async def _check(options: argparse.Namespace) -> int:
     else:
         print(f"\n{len(results) - len(failed)} of {len(results)} cases passed")
         if all(result.outcome == "failed" and (result.status or 0) >= 400 for case, result in results[:2]):
-            print(f"Does the handler trust {sender.public_key_url}? It must, for this check.")
+            print(f"Does the handler trust {sender.public_key_url}? It must, for this check. {_TRUSTED_ELSEWHERE}")
     return FAILED if failed else 0
 
 

@@ -53,7 +53,8 @@ async def open_session(endpoint: str, **options: Any) -> "AsyncIterator[aiohttp.
         async with aiohttp.ClientSession(**options) as session:
             yield session
     except aiohttp.ClientConnectionError as error:
-        raise Failure(f"no emulator answers at {endpoint}: {_reason(error)}") from error
+        advice = "start one with `oss-emulator serve`, or say with --endpoint or OSS_ENDPOINT where it is"
+        raise Failure(f"no emulator answers at {endpoint}: {_reason(error)}; {advice}") from error
     except TimeoutError as error:
         raise Failure(f"the emulator at {endpoint} does not answer in time") from error
     except aiohttp.ClientError as error:
@@ -62,7 +63,8 @@ async def open_session(endpoint: str, **options: Any) -> "AsyncIterator[aiohttp.
 
 def _reason(error: Exception) -> str:
     cause = getattr(error, "os_error", None) or error
-    return str(getattr(cause, "strerror", None) or cause)
+    number = getattr(cause, "errno", None)  # asyncio's own text says less: "Connect call failed ('127.0.0.1', 1)"
+    return os.strerror(number) if number and number > 0 else str(getattr(cause, "strerror", None) or cause)
 
 
 async def ask(

@@ -51,7 +51,9 @@ class DataDirectory:
                     for bucket in self.index.buckets():
                         restore_links(bucket.name, self.tree, self.index, self.blobs)
             except BlockingIOError as error:
-                raise StoreError(f"{folder}: another emulator is using this data directory") from error
+                raise StoreError(
+                    f"{folder}: another emulator is using this data directory; give each its own"
+                ) from error
             except SchemaTooNew as error:
                 raise StoreError(f"{folder}: {error}") from error
             except OSError as error:

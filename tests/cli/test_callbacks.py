@@ -29,12 +29,12 @@ async def test_list_prints_a_line_a_callback_and_filters(oss, capsys, monkeypatc
         ids.append(await upload(oss, "line%0Abreak", application.url()))
     assert await callbacks("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[1] for line in lines] == ids
+    assert [line.split("  ")[0] for line in lines] == ids
     assert "success  200" in lines[0]
     assert "examplebucket/0.txt  ->" in lines[0]
     assert "failed  203" in lines[4]
     assert r"examplebucket/line\nbreak" in lines[4]
-    assert lines[4].endswith("Error status : 500.")
+    assert "  Error status : 500.  The application server answered 500 to POST /" in lines[4]
     assert await callbacks("list", "--outcome", "failed", "--json") == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ids[4:]
     assert await callbacks("list", "--object", "2.txt", "--bucket", "examplebucket") == 0

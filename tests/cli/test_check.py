@@ -119,6 +119,7 @@ async def test_bad_answer_to_a_good_callback_fails_with_oss_s_message_and_one_hi
         assert await check(application.url()) == 1
     output = capsys.readouterr()
     assert ("Does the handler trust http://127.0.0.1:" in output.out) == ("404" in message)
+    assert ("--private-key" in output.out) == ("404" in message)
     form = next(line for line in output.out.splitlines() if " form " in line)
     assert form.startswith("failed")
     assert message in form

@@ -91,6 +91,13 @@ async def test_record_of_bytes_that_are_no_text_is_read(captured, oss, tmp_path,
     assert "limits.record_body_bytes" in capsys.readouterr().err
 
 
+async def test_head_that_ends_with_its_last_line_is_judged(oss, tmp_path, capsys):
+    file = tmp_path / "head"
+    file.write_bytes(b"POST /cb HTTP/1.1\nx-oss-tag: CALLBACK\n")
+    assert await verify(str(file), "--endpoint", oss.endpoint) == 1
+    assert "There is no Authorization header" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -136,5 +143,5 @@ async def test_emulator_that_is_not_there_ends_with_1_and_one_line(captured, tmp
     file.write_bytes(captured[0])
     assert await verify(str(file), "--endpoint", unused_endpoint) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"oss-emulator: no emulator answers at {unused_endpoint}: ")
+    assert error.startswith(f"oss-emulator: no emulator answers at {unused_endpoint}: Connection refused; start one ")
     assert error.count("\n") == 1

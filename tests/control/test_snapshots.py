@@ -46,7 +46,7 @@ async def test_restore_brings_everything_back_as_it_was(make_oss: MakeOss, clock
     await oss.request("PUT", "/otherbucket", headers={"x-oss-acl": "public-read"})
     before = await oss.get("changed")
     info = await snapshot(oss, "PUT")
-    assert info == {"name": "s", "taken": "2024-06-01T12:00:00Z", "buckets": 2, "objects": 2}
+    assert info == {"name": "s", "taken": "2024-06-01T12:00:00.000Z", "buckets": 2, "objects": 2}
 
     clock.step(60)
     await oss.put("changed", "newer")

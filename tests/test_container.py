@@ -18,15 +18,11 @@ import yaml
 
 from emulator.config import Config, Server
 from emulator.configure import load
+from tests import pages
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["emulator"]
-WORKFLOWS = [
-    yaml.safe_load(text)
-    for text in re.findall(
-        r"<!-- workflow -->\n```yaml\n(.*?)```", (ROOT / "docs/dev-server.md").read_text(), re.DOTALL
-    )
-]
+WORKFLOWS = {name: yaml.safe_load(code) for name, code in pages.marked("docs/dev-server.md", "workflow").items()}
 TIMEOUT_SECONDS = 60
 
 
@@ -117,12 +113,13 @@ def test_compose_file_sets_what_there_is_to_set() -> None:
 
 
 def test_workflow_sets_what_there_is_to_set() -> None:
-    service, inside = WORKFLOWS
+    assert WORKFLOWS.keys() == {"a service", "around the tests"}
+    service, around = WORKFLOWS.values()
     (job,) = service["jobs"].values()
     emulator = job["services"]["emulator"]
     assert load(None, emulator["env"], {}).control.token
     assert emulator["ports"] == [f"{Server().port}:{the('EXPOSE').text}"]
-    (job,) = inside["jobs"].values()
+    (job,) = around["jobs"].values()
     assert any("oss-emulator exec -- " in step.get("run", "") for step in job["steps"])
 
 

@@ -1,75 +1,16 @@
-"""The documentation under test: its examples run, its tables equal the code, its links lead somewhere."""
+"""The documentation under test: its tables equal the code, its links lead somewhere, the Chinese page follows."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from emulator import Config, EmulatorThread, __version__
-from emulator.config import Server, Storage
-from emulator.configure import load
+from emulator import __version__
 from emulator.operations import TABLE
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
-
-DEVELOPMENT = (ROOT / "docs/dev-server.md").read_text()
-EXAMPLES = [
-    example
-    for text in (README, DEVELOPMENT)
-    for example in re.findall(r"<!-- test: ([\w-]+) -->\n```(\w+)\n(.*?)```", text, re.DOTALL)
-]
-EXPECTED = {
-    "upload": '200 b\'{"Status":"OK"}\'\n',
-    "expand": "object=dir%2Fa.txt&user=42",
-    "fixture": "1 passed",
-    "oss2": "",
-    "alibabacloud-oss-v2": "",
-    "ali-oss": "200\n",
-    "fault": '"error":"ServiceUnavailable"',
-    "look": '"evicted": 0',
-    "adopt": '{"adopted":1}',
-}
-
-
-@pytest.mark.parametrize(("name", "language", "code"), [pytest.param(*example, id=example[0]) for example in EXAMPLES])
-def test_example_runs(name: str, language: str, code: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    config = Config(server=Server(port=0), storage=Storage(data_dir=tmp_path / "oss-data"))
-    with EmulatorThread(config) as emulator:
-        code = code.replace("http://127.0.0.1:8280", emulator.endpoint)
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        if "def test_" in code:
-            (tmp_path / "test_it.py").write_text(code)
-            command = [sys.executable, "-m", "pytest", "-q"]
-        elif language == "python":
-            command = [sys.executable, "-c", code]
-        elif language == "sh":
-            command = ["sh", "-euc", code]
-        else:
-            command = [request.getfixturevalue("node"), "-e", code]
-            environment["NODE_PATH"] = str(ROOT / "tests/sdk/node_modules")
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-    assert done.returncode == 0, done.stderr
-    assert EXPECTED[name] in done.stdout
-
-
-def test_every_example_has_an_expectation() -> None:
-    assert {name for name, _, _ in EXAMPLES} == EXPECTED.keys()
-
-
-@pytest.mark.parametrize(("page", "buckets"), [(README, ["examplebucket"]), (DEVELOPMENT, ["photos"])])
-def test_example_of_settings_can_be_loaded(page: str, buckets: list[str], tmp_path: Path) -> None:
-    (settings,) = re.findall(r"<!-- settings -->\n```yaml\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "oss.yaml").write_text(settings)
-    config = load(tmp_path / "oss.yaml", {}, {})
-    assert config.bucket_names == buckets
-    assert config.cors.default == "allow-all"
 
 
 def operation_table() -> str:

@@ -6,12 +6,11 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import HTTPServer
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 from urllib.error import HTTPError
+from urllib.parse import unquote
 from urllib.request import Request, urlopen
 
 import oss2
@@ -21,13 +20,16 @@ from emulator import Config, EmulatorThread
 from emulator.callback import refusals
 from emulator.callback.on_demand import pretend
 from emulator.callback.refusals import Refusal
+from emulator.callback.signature import string_to_sign
 from emulator.callback.template import SYSTEM_VARIABLES
 from emulator.callback.url import parse_url
 from emulator.config import CallbackFault, FaultAction, Server, Storage
 from emulator.faults import Fault
+from tests import pages
+from tests.example_handler import handling
 
-PAGE = (Path(__file__).parent.parent / "docs/callbacks.md").read_text()
-EXAMPLES = dict(re.findall(r"<!-- test: ([^\n]+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
+PAGE = pages.read("docs/callbacks.md")
+EXAMPLES = pages.marked("docs/callbacks.md", "test")
 HANDLERS = ["handler.py", "handler.mjs"]
 ENVIRON = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
@@ -73,16 +75,8 @@ def handler(request: pytest.FixtureRequest, emulator: EmulatorThread) -> Iterato
     """The URL of an example handler that runs, and accepts the emulator's key."""
     code = EXAMPLES[request.param].replace("http://127.0.0.1:8280", emulator.endpoint)
     if request.param == "handler.py":
-        names: dict[str, Any] = {"__name__": "handler"}
-        exec(code, names)
-        names["Handler"].log_message = lambda *_: None
-        server = HTTPServer(("127.0.0.1", 0), names["Handler"])
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with handling(emulator.endpoint) as origin:
+            yield origin
         return
     say_port = "function () { console.log(this.address().port); }"
     code = code.replace(".listen(9000)", f'.listen(0, "127.0.0.1", {say_port})')
@@ -125,10 +119,23 @@ def test_example_handler_refuses_what_was_changed(
 def test_example_of_a_json_body_is_expanded() -> None:
     output = run("json body", "sh", "-euc")
     assert output.endswith('\n\n{"object":"照片/a b.jpg","size":1024,"user":"42"}\n')
-    assert '{"object":"照片/a b.jpg","size":1024,"user":"42"}' in PAGE
-    shown = PAGE.partition("    POST /callback?from=oss HTTP/1.1\n")[2].partition("\n\n")[0]
-    names = re.findall(r"^    ([\w-]+):", shown, re.MULTILINE)
-    assert names == re.findall(r"^([\w-]+):", output.partition("\n\n")[0], re.MULTILINE)
+    shown, _, body = pages.marked("docs/callbacks.md", "text")["request"].partition("\n\n")
+    assert output.endswith(f"\n\n{body}")
+    head = output.partition("\n\n")[0]
+    assert shown.splitlines()[:4] == head.splitlines()[:4]
+    assert re.findall(r"^([\w-]+):", shown, re.MULTILINE) == re.findall(r"^([\w-]+):", head, re.MULTILINE)
+
+
+def test_string_to_sign_is_put_together_as_the_page_says() -> None:
+    path, query, body = "/a%2520b%2Fc+d", "from=oss&x=%2F", b"object=a%2Fb"
+    parts = {
+        "path, percent-decoded once": unquote(path),
+        "?query, untouched": f"?{query}",
+        "LF": "\n",
+        "body, untouched": body.decode(),
+    }
+    formula = pages.marked("docs/callbacks.md", "text")["signature"].splitlines()[0].partition(" = ")[2]
+    assert "".join(parts[part] for part in formula.split(" + ")).encode() == string_to_sign(f"{path}?{query}", body)
 
 
 def test_example_prints_the_record_of_a_failure(emulator: EmulatorThread) -> None:
@@ -159,6 +166,7 @@ def test_example_sends_the_last_callback_again(emulator: EmulatorThread) -> None
 
 def test_every_example_is_run() -> None:
     assert EXAMPLES.keys() == {*HANDLERS, "json body", "record", "replay"}
+    assert pages.marked("docs/callbacks.md", "text").keys() == {"request", "signature"}
 
 
 # --- The tables -----------------------------------------------------------------------------------------------------

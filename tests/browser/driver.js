@@ -12,6 +12,7 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--host-resolver-rules=MAP rebound.test 127.0.0.1", // a name that somebody has pointed at this machine
 ];
 
 async function visit(browser, { url, script }) {

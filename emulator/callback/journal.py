@@ -17,9 +17,11 @@ import msgspec
 
 from emulator import config
 from emulator.callback.record import CallbackRecord
+from emulator.callback.record_filter import EVERY, RecordFilter
 from emulator.ring import Ring
 
 MAX_PAGE = 1000
+LOOKED_THROUGH = 100  # of the newest records, for the nearest
 
 # `seq` starts at 1 and has no gaps, so what was evicted needs no counter: it is what comes before the oldest.
 _SCHEMA = """
@@ -42,6 +44,14 @@ class Page(msgspec.Struct, frozen=True):
     """Some records, oldest first, and how many have been evicted since the journal was last cleared."""
 
     callbacks: tuple[CallbackRecord, ...]
+    evicted: int
+
+
+class Nearest(msgspec.Struct, frozen=True):
+    """The records that come nearest to a filter, best first; how many there are in all, and how many are evicted."""
+
+    callbacks: tuple[CallbackRecord, ...]
+    total: int
     evicted: int
 
 
@@ -82,25 +92,21 @@ class Journal:
         row = await self._call(lambda database: _select_one(database, id))
         return None if row is None else _decoder.decode(row)
 
-    async def list(
-        self,
-        *,
-        bucket: str | None = None,
-        object: str | None = None,  # noqa: A002 - the record's own word
-        outcome: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Page:
-        """Records oldest first: those that fit every filter, from behind the id `after` (unknown: from the start)."""
-        rows, evicted = await self._call(
-            lambda database: _select(database, bucket, object, outcome, after, min(limit, MAX_PAGE))
-        )
+    async def list(self, wanted: RecordFilter = EVERY, *, after: str | None = None, limit: int = 100) -> Page:
+        """Records oldest first: those that fit, from behind the id `after` (unknown: from the start)."""
+        rows, evicted = await self._call(lambda database: _select(database, wanted, after, min(limit, MAX_PAGE)))
         return Page(tuple(_decoder.decode(row) for row in rows), evicted)
 
     async def newest(self, limit: int) -> tuple[CallbackRecord, ...]:
         """The last records, newest first."""
         rows = await self._call(lambda database: _select_newest(database, limit))
         return tuple(_decoder.decode(row) for row in rows)
+
+    async def nearest(self, wanted: RecordFilter, limit: int) -> Nearest:
+        """Which of the newest records come nearest to what is asked for."""
+        newest = await self.newest(LOOKED_THROUGH)
+        total, evicted = await self._call(_count)
+        return Nearest(tuple(sorted(newest, key=wanted.likeness, reverse=True)[:limit]), total, evicted)
 
     async def clear(self) -> None:
         """Forget every record."""
@@ -162,21 +168,21 @@ def _select_one(database: sqlite3.Connection, id: str) -> bytes | None:  # noqa:
 
 
 def _select(
-    database: sqlite3.Connection,
-    bucket: str | None,
-    key: str | None,
-    outcome: str | None,
-    after: str | None,
-    limit: int,
+    database: sqlite3.Connection, wanted: RecordFilter, after: str | None, limit: int
 ) -> tuple[list[bytes], int]:
     rows = database.execute(
         "SELECT record FROM callbacks WHERE (?1 IS NULL OR bucket = ?1) AND (?2 IS NULL OR object = ?2) "
         "AND (?3 IS NULL OR outcome = ?3) AND seq > coalesce((SELECT max(seq) FROM callbacks WHERE id = ?4), 0) "
         "ORDER BY seq LIMIT ?5",
-        (bucket, key, outcome, after, limit),
+        (wanted.bucket, wanted.object, wanted.outcome, after, limit),
     ).fetchall()
-    (oldest,) = database.execute("SELECT min(seq) FROM callbacks").fetchone()
-    return [row[0] for row in rows], 0 if oldest is None else oldest - 1
+    return [row[0] for row in rows], _count(database)[1]
+
+
+def _count(database: sqlite3.Connection) -> tuple[int, int]:
+    """How many records there are, and how many have been evicted."""
+    oldest, newest = database.execute("SELECT min(seq), max(seq) FROM callbacks").fetchone()
+    return (0, 0) if oldest is None else (newest - oldest + 1, oldest - 1)
 
 
 def _select_newest(database: sqlite3.Connection, limit: int) -> list[bytes]:

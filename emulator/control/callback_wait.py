@@ -1,6 +1,7 @@
 """Wait for callbacks: answered as soon as enough of them are recorded, or with the nearest ones when time is up."""
 
 import asyncio
+from collections.abc import Sequence
 
 from emulator.callback.record import CallbackRecord
 from emulator.context import Context
@@ -14,7 +15,6 @@ from emulator.wire.response import OssResponse
 DEFAULT_TIMEOUT_SECONDS = 5.0
 MAX_TIMEOUT_SECONDS = 300.0
 NEAREST = 5
-_LOOKED_THROUGH = 100  # of the newest records, for the nearest
 
 
 async def wait_for_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
@@ -46,13 +46,7 @@ async def wait_for_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
     try:
         while True:
             arrived = 0  # what comes while the journal is read may count twice: then it is read once more
-            page = await journal.list(
-                bucket=wanted.bucket,
-                object=wanted.object,
-                outcome=wanted.outcome,
-                after=after,
-                limit=max(count, DEFAULT_LIMIT),
-            )
+            page = await journal.list(wanted, after=after, limit=max(count, DEFAULT_LIMIT))
             missing = count - len(page.callbacks)
             if missing <= 0:
                 return json_answer(page)
@@ -62,14 +56,13 @@ async def wait_for_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
                 break
     finally:
         journal.listeners.discard(notice)
-    newest = await journal.newest(_LOOKED_THROUGH)
-    nearest = sorted(newest, key=wanted.likeness, reverse=True)[:NEAREST]
+    found = await journal.nearest(wanted, NEAREST)
     error = f"{count - missing} of {count} callbacks came within {timeout_seconds:g} s."
-    answer = {"error": error, "hint": _hint(nearest), "nearest": nearest, "evicted": page.evicted}
+    answer = {"error": error, "hint": _hint(found.callbacks), "nearest": found.callbacks, "evicted": found.evicted}
     return json_answer(answer, 408)
 
 
-def _hint(nearest: list[CallbackRecord]) -> str:
+def _hint(nearest: Sequence[CallbackRecord]) -> str:
     if not nearest:
         return (
             "No callback is recorded at all. Only an upload that asks for a callback, and is not refused, is followed "

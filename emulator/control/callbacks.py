@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from emulator.callback.record import CallbackRecord
+from emulator.callback.record_filter import RecordFilter
 from emulator.callback.url import InvalidUrl, parse_url
 from emulator.context import Context
 from emulator.control.answers import Refusal, json_answer
@@ -16,32 +15,7 @@ FILTERS = ("bucket", "object", "outcome")
 _OUTCOMES = ("success", "failed")
 
 
-class CallbackFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which records are asked for; `None` asks nothing."""
-
-    bucket: str | None = None
-    object: str | None = None
-    outcome: str | None = None
-
-    def fits(self, record: CallbackRecord) -> bool:
-        """Whether `record` is one of them."""
-        return (
-            self.bucket in (None, record.bucket)
-            and self.object in (None, record.object)
-            and self.outcome in (None, record.outcome)
-        )
-
-    def likeness(self, record: CallbackRecord) -> float:
-        """How near `record` is to what is asked for; a key that is nearly right counts nearly as much."""
-        import difflib  # late: only what does not come needs it
-
-        likeness = float((self.bucket == record.bucket) + (self.outcome == record.outcome))
-        if self.object is not None:
-            likeness += 2 * difflib.SequenceMatcher(None, self.object, record.object).quick_ratio()
-        return likeness
-
-
-def read_filter(parameters: Mapping[str, str]) -> CallbackFilter:
+def read_filter(parameters: Mapping[str, str]) -> RecordFilter:
     """The filter that a query asks for.
 
     Raises:
@@ -50,22 +24,15 @@ def read_filter(parameters: Mapping[str, str]) -> CallbackFilter:
     outcome = parameters.get("outcome")
     if outcome is not None and outcome not in _OUTCOMES:
         raise Refusal(400, f"There is no outcome {outcome!r}.", f"The outcomes are {' and '.join(_OUTCOMES)}.")
-    return CallbackFilter(bucket=parameters.get("bucket"), object=parameters.get("object"), outcome=outcome)
+    return RecordFilter(bucket=parameters.get("bucket"), object=parameters.get("object"), outcome=outcome)
 
 
 async def list_callbacks(ctx: Context, request: OssRequest) -> OssResponse:
     """`GET callbacks`: records, oldest first, and how many older ones had to go."""
     parameters = request.parameters
     check_names(parameters, (*FILTERS, "after", "limit"))
-    wanted = read_filter(parameters)
-    page = await ctx.callbacks.journal.list(
-        bucket=wanted.bucket,
-        object=wanted.object,
-        outcome=wanted.outcome,
-        after=parameters.get("after"),
-        limit=parse_limit(parameters),
-    )
-    return json_answer(page)
+    wanted, after, limit = read_filter(parameters), parameters.get("after"), parse_limit(parameters)
+    return json_answer(await ctx.callbacks.journal.list(wanted, after=after, limit=limit))
 
 
 async def show_callback(ctx: Context, request: OssRequest) -> OssResponse:

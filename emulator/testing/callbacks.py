@@ -6,16 +6,14 @@ wait for. `wait` is for uploads that happen elsewhere, in another thread or proc
 
 import asyncio
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 
 from emulator.callback.journal import MAX_PAGE, Journal
 from emulator.callback.record import CallbackRecord
+from emulator.callback.record_filter import EVERY, RecordFilter
 from emulator.server import EmulatorThread
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
 MAX_SHOWN = 5
-
-Filters = dict[str, str | None]
 
 
 class Callbacks:
@@ -38,10 +36,11 @@ class Callbacks:
 
         Raises:
             AssertionError: it did not come; the message shows the nearest records.
+            ValueError: so many are not kept.
         """
         __tracebackhide__ = True
-        filters: Filters = {"bucket": bucket, "object": object, "outcome": outcome}
-        return self._judge(self._thread.run(self._wait(count, timeout, filters)), count, timeout, filters)
+        wanted = RecordFilter(bucket=bucket, object=object, outcome=outcome)
+        return self._judge(self._thread.run(self._wait(count, timeout, wanted)), count, timeout, wanted)
 
     async def wait_async(
         self,
@@ -55,12 +54,12 @@ class Callbacks:
         """The same while the test's own loop goes on, for instance with the application server under test.
 
         Raises:
-            AssertionError: as `wait`.
+            AssertionError, ValueError: as `wait`.
         """
         __tracebackhide__ = True
-        filters: Filters = {"bucket": bucket, "object": object, "outcome": outcome}
-        found = await asyncio.wrap_future(self._thread.submit(self._wait(count, timeout, filters)))
-        return self._judge(found, count, timeout, filters)
+        wanted = RecordFilter(bucket=bucket, object=object, outcome=outcome)
+        found = await asyncio.wrap_future(self._thread.submit(self._wait(count, timeout, wanted)))
+        return self._judge(found, count, timeout, wanted)
 
     def assert_once(
         self,
@@ -75,11 +74,11 @@ class Callbacks:
             AssertionError: there is none, or more than one.
         """
         __tracebackhide__ = True
-        filters: Filters = {"bucket": bucket, "object": object, "outcome": outcome}
-        found = self._all(filters)
+        wanted = RecordFilter(bucket=bucket, object=object, outcome=outcome)
+        found = self._all(wanted)
         if len(found) != 1:
             times = f"{len(found)} times" if found else "not at all"
-            raise AssertionError(self._complaint(f"A callback{_in_words(filters)} came {times}, not once.", filters))
+            raise AssertionError(self._complaint(f"A callback{_in_words(wanted)} came {times}, not once.", wanted))
         return found[0]
 
     def assert_none(
@@ -95,10 +94,10 @@ class Callbacks:
             AssertionError: something does.
         """
         __tracebackhide__ = True
-        filters: Filters = {"bucket": bucket, "object": object, "outcome": outcome}
-        if found := self._all(filters):
+        wanted = RecordFilter(bucket=bucket, object=object, outcome=outcome)
+        if found := self._all(wanted):
             count = f"{len(found)} callback{'s' if len(found) > 1 else ''}"
-            raise AssertionError(self._complaint(f"There should be no callback{_in_words(filters)}: {count}.", filters))
+            raise AssertionError(self._complaint(f"There should be no callback{_in_words(wanted)}: {count}.", wanted))
 
     @property
     def last(self) -> CallbackRecord:
@@ -108,27 +107,30 @@ class Callbacks:
             AssertionError: there is none.
         """
         __tracebackhide__ = True
-        found = list(self)
+        found = self._thread.run(self._journal.newest(1))
         if not found:
-            raise AssertionError(self._complaint("There was no callback.", {}))
-        return found[-1]
+            raise AssertionError(self._complaint("There was no callback.", EVERY))
+        return found[0]
 
     def clear(self) -> None:
         """Forget all records."""
         self._thread.run(self._journal.clear())
 
     def __iter__(self) -> Iterator[CallbackRecord]:
-        return iter(self._all({}))
+        return iter(self._all(EVERY))
 
     def __len__(self) -> int:
-        return len(self._all({}))
+        return len(self._all(EVERY))
 
     @property
     def _journal(self) -> Journal:
         return self._thread.emulator.context.callbacks.journal
 
-    async def _wait(self, count: int, timeout: float, filters: Filters) -> tuple[CallbackRecord, ...]:  # noqa: ASYNC109
+    async def _wait(self, count: int, timeout: float, wanted: RecordFilter) -> tuple[CallbackRecord, ...]:  # noqa: ASYNC109
         """The first `count` records that fit, as soon as there are so many; fewer, when the time is up."""
+        most = min(MAX_PAGE, self._thread.emulator.config.limits.records)
+        if count > most:
+            raise ValueError(f"count is {count}, but no more than {most} records are kept together (limits.records).")
         journal = self._journal
         changed = asyncio.Event()
 
@@ -140,7 +142,7 @@ class Callbacks:
         try:
             while True:
                 changed.clear()
-                found = (await journal.list(**filters, limit=count)).callbacks
+                found = (await journal.list(wanted, limit=count)).callbacks
                 if len(found) >= count:
                     return found
                 async with asyncio.timeout_at(deadline):
@@ -150,55 +152,57 @@ class Callbacks:
         finally:
             journal.listeners.discard(wake)
 
-    def _judge(self, found: tuple[CallbackRecord, ...], count: int, timeout: float, filters: Filters) -> CallbackRecord:
+    def _judge(
+        self, found: tuple[CallbackRecord, ...], count: int, timeout: float, wanted: RecordFilter
+    ) -> CallbackRecord:
         """The record that was waited for."""
         __tracebackhide__ = True
         if len(found) >= count:
             return found[-1]
         many = f"{len(found)} of {count} callbacks" if count > 1 else "No callback"
-        raise AssertionError(self._complaint(f"{many}{_in_words(filters)} came within {timeout:g} s.", filters))
+        raise AssertionError(self._complaint(f"{many}{_in_words(wanted)} came within {timeout:g} s.", wanted))
 
-    def _all(self, filters: Filters) -> list[CallbackRecord]:
+    def _all(self, wanted: RecordFilter) -> list[CallbackRecord]:
         """Every record that fits.
 
         Raises:
             AssertionError: some have been evicted, and nobody can tell any more.
         """
         __tracebackhide__ = True
-        records, evicted = self._thread.run(self._collect(filters))
+        records, evicted = self._thread.run(self._collect(wanted))
         if evicted:
             raise AssertionError(
-                f"{evicted} callback records had to go, so nobody can tell any more what they were. "
+                f"{_evictions(evicted)}, so nobody can tell any more what they were. "
                 "Keep more with limits.records, or call oss.callbacks.clear() in between."
             )
         return records
 
-    async def _collect(self, filters: Filters) -> tuple[list[CallbackRecord], int]:
+    async def _collect(self, wanted: RecordFilter) -> tuple[list[CallbackRecord], int]:
         """Every record that fits, and how many have been evicted."""
         records: list[CallbackRecord] = []
         while True:
             after = records[-1].id if records else None
-            page = await self._journal.list(**filters, after=after, limit=MAX_PAGE)
+            page = await self._journal.list(wanted, after=after, limit=MAX_PAGE)
             records += page.callbacks
             if len(page.callbacks) < MAX_PAGE:
                 return records, page.evicted
 
-    def _complaint(self, summary: str, filters: Filters) -> str:
+    def _complaint(self, summary: str, wanted: RecordFilter) -> str:
         """`summary`, and what there is instead."""
-        return self._thread.run(self._explain(summary, filters))
+        return self._thread.run(self._explain(summary, wanted))
 
-    async def _explain(self, summary: str, filters: Filters) -> str:
-        records = (await self._journal.list(limit=MAX_PAGE)).callbacks
-        nearest = sorted(records, key=lambda record: _likeness(record, filters), reverse=True)[:MAX_SHOWN]
+    async def _explain(self, summary: str, wanted: RecordFilter) -> str:
+        found = await self._journal.nearest(wanted, MAX_SHOWN)
         lines = [summary]
-        if nearest:
-            shown = f"The nearest {len(nearest)} of {len(records)}" if len(records) > MAX_SHOWN else "Recorded"
-            lines += [f"{shown}:", *("  " + _line(record) for record in nearest)]
+        if found.callbacks:
+            shown = f"The nearest {MAX_SHOWN} of {found.total}" if found.total > MAX_SHOWN else "Recorded"
+            lines += [f"{shown}:", *("  " + _line(record) for record in found.callbacks)]
         else:
             lines.append("No callback is recorded at all.")
-        key = filters.get("object")
-        if key and not any(record.object == key for record in records):
-            lines += self._without_callback(key, filters.get("bucket"))
+        if found.evicted:
+            lines.append(f"{_evictions(found.evicted)}: it may have been one of them. Keep more with limits.records.")
+        elif wanted.object and not (await self._journal.list(RecordFilter(object=wanted.object), limit=1)).callbacks:
+            lines += self._without_callback(wanted.object, wanted.bucket)
         return "\n".join(lines)
 
     def _without_callback(self, key: str, bucket: str | None) -> Iterator[str]:
@@ -209,15 +213,12 @@ class Callbacks:
                 yield f"{key!r} is in {name}: it came without a callback (header x-oss-callback, parameter callback)."
 
 
-def _in_words(filters: Filters) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in filters.items() if value is not None)
-    return f" with {given}" if given else ""
+def _in_words(wanted: RecordFilter) -> str:
+    return f" with {wanted}" if wanted != EVERY else ""
 
 
-def _likeness(record: CallbackRecord, filters: Filters) -> float:
-    """How well `record` fits: a point for each filter, a part of it for a key that is similar."""
-    asked = {name: value for name, value in filters.items() if value is not None}
-    return sum(SequenceMatcher(None, getattr(record, name), value).ratio() for name, value in asked.items())
+def _evictions(count: int) -> str:
+    return f"{count} older callback record{'s' if count > 1 else ''} had to go"
 
 
 def _line(record: CallbackRecord) -> str:

@@ -17,6 +17,7 @@ from emulator.callback import engine as engine_module
 from emulator.callback.engine import CallbackEngine
 from emulator.callback.journal import Journal
 from emulator.callback.record import CallbackRecord
+from emulator.callback.record_filter import RecordFilter
 from emulator.callback.signature import string_to_sign, verify
 from emulator.callback.template import SYSTEM_VARIABLES
 from emulator.errors import InvalidArgument
@@ -243,7 +244,7 @@ async def test_record_tells_everything(engine, application, spec_for, upload):
 async def test_failed_record_repeats_what_the_uploader_was_given(engine, application, spec_for, upload):
     application.answer = answer(b"OK")
     outcome = await engine.call(spec_for(application.url()), upload)
-    (record,) = (await engine.journal.list(outcome="failed")).callbacks
+    (record,) = (await engine.journal.list(RecordFilter(outcome="failed"))).callbacks
     assert (record.status, record.message, record.ec, record.hint) == (203, outcome.message, outcome.ec, outcome.hint)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from emulator import config
 from emulator.callback.journal import Journal
 from emulator.callback.record import Binary, CallbackRecord, content
+from emulator.callback.record_filter import EVERY, RecordFilter
 
 
 def record(number: int, **changes: object) -> CallbackRecord:
@@ -45,15 +47,15 @@ async def journal(tmp_path):
     await journal.close()
 
 
-async def numbers(journal: Journal, **filters: object) -> list[int]:
-    return [int(found.id, 16) for found in (await journal.list(**filters)).callbacks]
+async def numbers(journal: Journal, wanted: RecordFilter = EVERY, **page: Any) -> list[int]:
+    return [int(found.id, 16) for found in (await journal.list(wanted, **page)).callbacks]
 
 
 async def test_record_comes_back_as_it_was(journal):
     one = record(1, body=Binary("/w=="), object="a\0b/测试")
     await journal.add(one)
     assert await journal.get(one.id) == one
-    assert (await journal.list(object="a\0b/测试")).callbacks == (one,)
+    assert (await journal.list(RecordFilter(object="a\0b/测试"))).callbacks == (one,)
 
 
 async def test_unknown_id_gives_nothing(journal):
@@ -82,26 +84,34 @@ async def test_eviction_counts_within_a_batch(journal):
 
 
 @pytest.mark.parametrize(
-    ("filters", "expected"),
+    ("wanted", "page", "expected"),
     [
-        pytest.param({}, [1, 2, 3, 4], id="all, oldest first"),
-        pytest.param({"bucket": "other"}, [2], id="bucket"),
-        pytest.param({"object": "b.txt"}, [3], id="object"),
-        pytest.param({"outcome": "failed"}, [4], id="outcome"),
-        pytest.param({"bucket": "examplebucket", "outcome": "success"}, [1, 3], id="two filters"),
-        pytest.param({"limit": 2}, [1, 2], id="limit"),
-        pytest.param({"after": f"{2:024X}"}, [3, 4], id="after"),
-        pytest.param({"after": f"{1:024X}", "limit": 1}, [2], id="after and limit"),
-        pytest.param({"after": "evicted"}, [1, 2, 3, 4], id="after an unknown id"),
-        pytest.param({"bucket": "none"}, [], id="no match"),
+        pytest.param(EVERY, {}, [1, 2, 3, 4], id="all, oldest first"),
+        pytest.param(RecordFilter(bucket="other"), {}, [2], id="bucket"),
+        pytest.param(RecordFilter(object="b.txt"), {}, [3], id="object"),
+        pytest.param(RecordFilter(outcome="failed"), {}, [4], id="outcome"),
+        pytest.param(RecordFilter(bucket="examplebucket", outcome="success"), {}, [1, 3], id="two filters"),
+        pytest.param(EVERY, {"limit": 2}, [1, 2], id="limit"),
+        pytest.param(EVERY, {"after": f"{2:024X}"}, [3, 4], id="after"),
+        pytest.param(EVERY, {"after": f"{1:024X}", "limit": 1}, [2], id="after and limit"),
+        pytest.param(EVERY, {"after": "evicted"}, [1, 2, 3, 4], id="after an unknown id"),
+        pytest.param(RecordFilter(bucket="none"), {}, [], id="no match"),
     ],
 )
-async def test_list_gives_what_fits_every_filter(journal, filters, expected):
+async def test_list_gives_what_fits_every_filter(journal, wanted, page, expected):
     await journal.add(record(1))
     await journal.add(record(2, bucket="other"))
     await journal.add(record(3, object="b.txt"))
     await journal.add(record(4, outcome="failed"))
-    assert await numbers(journal, **filters) == expected
+    assert await numbers(journal, wanted, **page) == expected
+
+
+async def test_nearest_is_what_is_most_like_it_of_the_newest_and_says_how_many_there_are(journal):
+    for number, key in enumerate(("gone", "photo.jpg", "unlike", "dir/foto.jpg", "b", "photos.jpg"), start=1):
+        await journal.add(record(number, object=key, outcome="failed" if key == "photo.jpg" else "success"))
+    nearest = await journal.nearest(RecordFilter(object="photo.jpg", outcome="success"), 3)
+    assert [found.object for found in nearest.callbacks] == ["photos.jpg", "dir/foto.jpg", "photo.jpg"]
+    assert (nearest.total, nearest.evicted) == (5, 1)
 
 
 async def test_clear_forgets_records_and_evictions(journal):

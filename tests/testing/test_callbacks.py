@@ -110,10 +110,20 @@ def test_a_body_that_was_cut_is_not_taken_for_the_whole() -> None:
 def test_evicted_records_are_not_taken_for_none() -> None:
     with OssEmulator(limits={"records": 2}) as oss:
         upload(oss, oss.receiver, "a", "b", "c")
-        with pytest.raises(AssertionError, match=r"1 callback records had to go.*limits\.records"):
+        with pytest.raises(AssertionError, match=r"1 older callback record had to go.*limits\.records"):
             oss.callbacks.assert_none(object="a")
+        with pytest.raises(AssertionError) as failure:
+            oss.callbacks.wait(object="a", timeout=0)
+        assert "1 older callback record had to go: it may have been one of them." in str(failure.value)
+        assert "without a callback" not in str(failure.value)
+        assert oss.callbacks.last.object == "c"
         oss.callbacks.clear()
         oss.callbacks.assert_none(object="a")
+
+
+def test_waiting_for_more_than_are_kept_fails_at_once() -> None:
+    with OssEmulator(limits={"records": 2}) as oss, pytest.raises(ValueError, match=r"count is 3.*limits\.records"):
+        oss.callbacks.wait(count=3)
 
 
 async def test_waiting_leaves_the_test_s_loop_running(oss: OssEmulator, oss_receiver: Receiver) -> None:

@@ -7,7 +7,6 @@ own name, pointed at 127.0.0.1).
 
 import hmac
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from emulator.config import Config
 from emulator.control.answers import Refusal
@@ -35,7 +34,7 @@ def check_origin(config: Config, request: OssRequest) -> None:
             "can point at this machine is refused, so that no web page can read or reset the emulator.",
         )
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.lower().partition("://")[2] != host.lower():
         raise _refusal_of_pages(f"of {origin!r}")
     if request.headers.get("sec-fetch-site") in _FOREIGN_SITES and not _is_followed_link(request):
         raise _refusal_of_pages("of another origin")

@@ -88,7 +88,9 @@ def test_a_page_of_the_emulator_s_own_origin_is_answered():
     check_origin(CONFIG, request(host="localhost:8280", origin="http://localhost:8280"))
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example.com", "null", "http://localhost:3000", "http://localhost", ""])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example.com", "null", "http://localhost:3000", "http://localhost", "http://[", ""]
+)
 def test_pages_of_other_origins_are_refused(origin):
     with pytest.raises(Refusal) as refused:
         check_origin(CONFIG, request(host="localhost:8280", origin=origin))

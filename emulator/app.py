@@ -47,14 +47,18 @@ ControlHandler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
 
 
 class _Exchange:
-    """One request on its way: what its record will say, as far as it is known. `error` is what it was refused with."""
+    """One request on its way: what its record will say, as far as it is known.
 
-    __slots__ = ("error", "operation", "request")
+    `error` is what it was refused with, `fault` what acts on it.
+    """
+
+    __slots__ = ("error", "fault", "operation", "request")
 
     def __init__(self, request: OssRequest) -> None:
         self.request = request
         self.operation = ""
         self.error: OssError | None = None
+        self.fault: Fault | None = None
 
 
 class App:
@@ -96,9 +100,11 @@ class App:
             else:
                 response = await self._answer(raw, exchange)
         except ConnectionCut:
-            return Hangup()
+            return self._hang_up(exchange, started)
         except OssError as error:
             exchange.error = error
+            if isinstance(error, OperationNotImplemented):
+                exchange.operation = exchange.operation or error.operation
             response = self._refusal(request, error)
         except Exception as error:
             logger.exception("%s %s %s failed", request.request_id, request.method, request.target)
@@ -136,6 +142,7 @@ class App:
                 authorize(operation.action, identity.principal, bucket, record, context.config.auth)
         fault = context.faults.meet("request", operation.name, request.bucket, request.key)
         if fault is not None:
+            exchange.fault = fault
             return await self._misbehave(raw, request, operation, fault)
         return await operation.handler(context, request)
 
@@ -231,6 +238,14 @@ class App:
         response = self._refusal(request, exchange.error)
         self._record(exchange, response, 0, time.perf_counter())
         return self._messages.reply(raw, request, response, 0, keep_alive=False)
+
+    def _hang_up(self, exchange: _Exchange, started: float) -> Reply:
+        """The reply to a request whose connection a fault cuts; its record has the status 0."""
+        assert exchange.fault is not None
+        ended = time.perf_counter()
+        response = OssResponse(0, {"x-emulator-hint": hint_header(exchange.fault.hint)})
+        self._record(exchange, response, ended - started, ended)
+        return Hangup()
 
     def _record(self, exchange: _Exchange, response: OssResponse, seconds: float, ended: float) -> None:
         request, error = exchange.request, exchange.error

@@ -516,11 +516,12 @@ class InsufficientStorage(OssError):
 
 
 class OperationNotImplemented(OssError):
-    """OSS can do this, the emulator cannot; the message names the operation."""
+    """OSS can do this, the emulator cannot; the message names it, and `operation` where it is a whole one."""
 
     status = 501
     code = "NotImplemented"
     message = "The operation is not implemented by the emulator."
+    operation: str = ""
 
 
 BY_CODE: dict[str, type[OssError]] = {error.code: error for error in OssError.__subclasses__()}

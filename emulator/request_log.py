@@ -45,9 +45,10 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the emulator's endpoints show it; what does not apply is `""`.
 
     `id` is the request id, `time` RFC 3339 in UTC, `target` path and query as sent, but for signatures and tokens.
-    `operation` is OSS's name for it, if it could be told. `code`, `ec` and `hint` are those of the answer, `hint` of a
-    success too. `milliseconds` passed until the answer was ready to be sent. `client` is the peer's IP address,
-    `principal` the access key id that was proved.
+    `operation` is OSS's name for it, if it could be told. `status`, `code`, `ec` and `hint` are those of the answer,
+    `hint` of a success too; `status` is 0 if a fault has cut the connection in place of an answer. `milliseconds`
+    passed until the answer was ready to be sent. `client` is the peer's IP address, `principal` the access key id that
+    was proved.
     """
 
     id: str

@@ -180,6 +180,19 @@ async def test_a_cut_after_store_leaves_the_object_and_calls_nobody(armed: Armed
     assert json.loads((await oss.request("GET", "/_emulator/callbacks")).body)["callbacks"] == []
 
 
+@pytest.mark.parametrize("cut", ["before", "after-store", "mid-body"])
+async def test_a_cut_is_among_the_requests_with_the_fault_s_name(armed: ArmedOss, cut: str) -> None:
+    oss = await armed({"cut": cut}, operation="PutObject", times=1)
+    with pytest.raises((ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError)):
+        await oss.put("a", "1" * 300)
+    await oss.put("a", "2")
+    listed = json.loads((await oss.request("GET", "/_emulator/requests?operation=PutObject")).body)["requests"]
+    assert [(record["status"], record["object"]) for record in listed] == [(0, "a"), (200, "a")]
+    assert listed[0]["hint"].startswith("The fault 'fault-1' did this on demand, for the 1st time.")
+    found = json.loads((await oss.request("GET", "/_emulator/requests?status=0")).body)["requests"]
+    assert found == listed[:1]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_a_cut_after_an_operation_without_callback_takes_its_answer(armed: ArmedOss, method: str) -> None:
     oss = await armed({"cut": "after-store"}, operation="GetObject" if method == "GET" else "DeleteObject")

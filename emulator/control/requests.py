@@ -18,7 +18,7 @@ async def list_requests(ctx: Context, request: OssRequest) -> OssResponse:
         operation=parameters.get("operation"),
         bucket=parameters.get("bucket"),
         object=parameters.get("object"),
-        status=whole_number(parameters, "status", 0, 100, 599) or None,
+        status=whole_number(parameters, "status", 0, 0, 599) if "status" in parameters else None,
         code=parameters.get("code"),
     )
     return json_answer(ctx.requests.list(wanted, after=parameters.get("after"), limit=parse_limit(parameters)))

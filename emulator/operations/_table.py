@@ -166,11 +166,13 @@ class Table:
         if request.parameters and request.method != "OPTIONS":  # its query is that of the request it asks about
             self._check_claims(row, request, resource)
         if row.function is None:
-            raise OperationNotImplemented(
+            error = OperationNotImplemented(
                 f"{row.name} is not implemented by the emulator.",
                 hint=f"{row.name} ({row.route}) is an operation of OSS that the emulator does not have; "
                 "`oss-emulator operations` lists those it has.",
             )
+            error.operation = row.name
+            raise error
         return row
 
     def _check_claims(self, row: Operation, request: OssRequest, resource: Resource) -> None:

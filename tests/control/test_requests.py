@@ -66,6 +66,12 @@ async def test_a_missing_bucket_does_not_hide_the_operation(oss):
     assert (record["operation"], record["bucket"], record["code"]) == ("GetObject", "photos", "NoSuchBucket")
 
 
+async def test_what_is_not_emulated_is_recorded_under_its_name(oss):
+    await oss.request("GET", "/examplebucket?website")
+    (record,) = await listed(oss)
+    assert (record["status"], record["code"], record["operation"]) == (501, "NotImplemented", "GetBucketWebsite")
+
+
 async def test_signatures_and_tokens_are_not_told(oss):
     await oss.request(
         "GET",
@@ -149,7 +155,7 @@ async def test_reset_forgets_requests(make_oss):
 
 
 @pytest.mark.parametrize(
-    "query", ["?limit=0", "?limit=1001", "?status=ok", "?status=99", "?status=", "?outcome=failed"]
+    "query", ["?limit=0", "?limit=1001", "?status=ok", "?status=600", "?status=", "?outcome=failed"]
 )
 async def test_a_filter_that_makes_no_sense_answers_400(oss, query):
     response = await oss.request("GET", f"/_emulator/requests{query}")

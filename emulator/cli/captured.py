@@ -2,13 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from emulator.cli.command import Failure
+from emulator.wire.percent import encode
 
 
 class CapturedRequest(msgspec.Struct, frozen=True):
@@ -76,13 +77,18 @@ def _of_document(document: Any) -> Iterator[CapturedRequest]:
 def _of_har(request: dict[str, Any]) -> CapturedRequest:
     url = urlsplit(request["url"])
     post_data = request.get("postData") or {}
-    text = post_data.get("text", "")
+    text = post_data.get("text") or _form(post_data.get("params") or ())
     is_base64 = post_data.get("encoding") == "base64"
     return CapturedRequest(
         (url.path or "/") + (f"?{url.query}" if url.query else ""),
         tuple((str(header["name"]), str(header["value"])) for header in request["headers"]),
         base64.b64decode(text) if is_base64 else text.encode("utf-8", "surrogatepass"),
     )
+
+
+def _form(fields: Iterable[dict[str, str]]) -> str:
+    """The form that some tools keep in pieces only, quoted as OSS quotes it."""
+    return "&".join(f"{field['name']}={encode(field.get('value', ''))}" for field in fields)
 
 
 def _of_record(record: dict[str, Any]) -> Iterator[CapturedRequest]:

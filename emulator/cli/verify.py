@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"{source}: cannot read an RSA public key: {error}") from error
     for request, verdict in zip(requests, verdicts, strict=True):
         if verdict:
-            print(f"right: POST {request.target} is signed by this key")
+            print(f"right: POST {request.target} is signed by this key. {verdict.explanation}".removesuffix(". "))
         else:
             print(f"wrong ({verdict.mistake}): POST {request.target}: {verdict.explanation}")
     return 0 if all(verdicts) else FAILED

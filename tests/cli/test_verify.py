@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import sys
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -24,15 +25,20 @@ async def captured(oss: OssClient) -> tuple[bytes, dict[str, object]]:
     return application.requests[0], json.loads(record.body)
 
 
-def har(raw: bytes) -> dict[str, object]:
+def har(raw: bytes, *, is_parsed: bool = False) -> dict[str, object]:
     head, _, body = raw.partition(b"\r\n\r\n")
     line, *headers = head.decode().split("\r\n")
     pairs = [header.split(": ", 1) for header in headers if ": " in header]
+    content = (
+        {"params": [{"name": name, "value": value} for name, value in parse_qsl(body.decode())]}
+        if is_parsed
+        else {"text": body.decode()}
+    )
     request = {
         "method": "POST",
         "url": "http://app.test" + line.split(" ")[1],
         "headers": [{"name": name, "value": value} for name, value in pairs],
-        "postData": {"mimeType": "application/x-www-form-urlencoded", "text": body.decode()},
+        "postData": {"mimeType": "application/x-www-form-urlencoded", **content},
     }
     page = {"method": "GET", "url": "http://app.test/", "headers": []}
     return {"log": {"version": "1.2", "entries": [{"request": page}, {"request": request}]}}
@@ -42,7 +48,7 @@ async def verify(*arguments: str) -> int:
     return await asyncio.to_thread(main, ["verify", *arguments])
 
 
-@pytest.mark.parametrize("kind", ["raw", "raw with LF", "HAR", "record", "records"])
+@pytest.mark.parametrize("kind", ["raw", "raw with LF", "HAR", "HAR with parsed form", "record", "records"])
 async def test_capture_of_every_kind_is_right_by_the_emulator_s_key(kind, captured, oss, tmp_path, capsys):
     raw, record = captured
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -52,6 +58,7 @@ async def test_capture_of_every_kind_is_right_by_the_emulator_s_key(kind, captur
             "raw": raw,
             "raw with LF": head.replace(b"\r\n", b"\n") + b"\n\n" + body,
             "HAR": json.dumps(har(raw)).encode(),
+            "HAR with parsed form": json.dumps(har(raw, is_parsed=True)).encode(),
             "record": json.dumps(record).encode(),
             "records": json.dumps({"callbacks": [record], "evicted": 0}).encode(),
         }[kind]
@@ -60,6 +67,18 @@ async def test_capture_of_every_kind_is_right_by_the_emulator_s_key(kind, captur
     output = capsys.readouterr()
     assert output.out == "right: POST /c%20b?id=1 is signed by this key\n"
     assert output.err == ""
+
+
+async def test_a_right_signature_without_the_key_s_url_is_right_and_says_what_is_missing(
+    captured, oss, tmp_path, capsys
+):
+    raw, _ = captured
+    file = tmp_path / "capture"
+    file.write_bytes(raw.replace(b"x-oss-pub-key-url", b"x-lost"))
+    assert await verify(str(file), "--endpoint", oss.endpoint) == 0
+    assert capsys.readouterr().out.startswith(
+        "right: POST /c%20b?id=1 is signed by this key. The header x-oss-pub-key-url was taken out on the way"
+    )
 
 
 async def test_capture_from_stdin_and_key_from_a_file(captured, oss, tmp_path, capsys, monkeypatch):

@@ -79,6 +79,30 @@ class Bucket:
         async with self._send("PUT", key, headers=headers, body=body) as answer:
             return _crc64(answer)
 
+    async def begin_upload(self, key: str, content_type: str) -> str:
+        """Begin to store an object in parts; the upload's id."""
+        from defusedxml.ElementTree import fromstring
+
+        async with self._send("POST", key, query={"uploads": ""}, headers={"content-type": content_type}) as answer:
+            return str(fromstring(await answer.read()).findtext("UploadId", ""))
+
+    async def put_part(self, key: str, upload_id: str, number: int, body: AsyncIterator[bytes], size: int) -> None:
+        """Store part `number`, from 1, of an upload."""
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        async with self._send("PUT", key, query=query, headers={"content-length": str(size)}, body=body):
+            pass
+
+    async def complete_upload(self, key: str, upload_id: str) -> int | None:
+        """Make all parts the object and give the CRC-64 of what was stored."""
+        headers = {"x-oss-complete-all": "yes"}
+        async with self._send("POST", key, query={"uploadId": upload_id}, headers=headers) as answer:
+            return _crc64(answer)
+
+    async def abort_upload(self, key: str, upload_id: str) -> None:
+        """Forget an upload and its parts."""
+        async with self._send("DELETE", key, query={"uploadId": upload_id}):
+            pass
+
     async def get(self, key: str, take: Callable[[bytes], Awaitable[None]]) -> int | None:
         """Give each piece of an object to `take`, and the CRC-64 that they should have."""
         async with self._send("GET", key) as answer:
@@ -126,7 +150,7 @@ class _Answer:
 
     async def __aenter__(self) -> "aiohttp.ClientResponse":
         answer = await self._context.__aenter__()
-        if answer.status == 200:
+        if answer.status in (200, 204):
             return answer
         body = await answer.read()
         await self._context.__aexit__(None, None, None)

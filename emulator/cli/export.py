@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _export(options: argparse.Namespace) -> int:
-    import asyncio
-    import tempfile
+    import aiofiles.tempfile
 
     from emulator.storage.digest import crc64
 
@@ -62,19 +61,18 @@ async def _export(options: argparse.Namespace) -> int:
                     progress.add_bytes(listed.size)
                     return "unchanged"
                 crc = 0
-                descriptor, staged = tempfile.mkstemp(dir=staging)
-                with os.fdopen(descriptor, "wb") as file:
+                async with aiofiles.tempfile.NamedTemporaryFile("wb", dir=staging, delete=False) as file:
 
                     async def take(piece: bytes) -> None:
                         nonlocal crc
                         crc = crc64(piece, crc)
-                        await asyncio.to_thread(file.write, piece)
+                        await file.write(piece)
                         progress.add_bytes(len(piece))
 
                     expected = await bucket.get(listed.key, take)
                 if expected is not None and expected != crc:
                     raise Problem("what came has another CRC-64 than what is stored")
-                _put_in_place(Path(staged), path)
+                _put_in_place(Path(str(file.name)), path)
                 return "moved"
 
             return await move_all(

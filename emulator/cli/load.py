@@ -4,6 +4,7 @@ import argparse
 import os
 import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,22 @@ from emulator.cli.transfer import (
 )
 
 if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncBufferedReader
+
+    from emulator.cli.bucket import Bucket
     from emulator.cli.progress import Progress
 
 PIECE_BYTES = 1024 * 1024
+
+# The most that OSS takes in one PutObject, the parts that a longer file goes in, and how many it may have.
+MAX_PUT_BYTES = 5 * 1024**3
+PART_BYTES = 256 * 1024**2
+MAX_PARTS = 10_000
+
+# The most that OSS takes in one PutObject, the parts that a longer file goes in, and how many it may have.
+MAX_PUT_BYTES = 5 * 1024**3
+PART_BYTES = 256 * 1024**2
+MAX_PARTS = 10_000
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -55,10 +69,8 @@ def run(options: argparse.Namespace) -> int:
 async def _load(options: argparse.Namespace) -> int:
     import asyncio
 
+    import aiofiles
     import aiohttp
-
-    from emulator.storage.adoption import guess_content_type
-    from emulator.storage.digest import crc64
 
     sources, problems = await asyncio.to_thread(_sources, options.directory, options.place.prefix)
     async with open_bucket(options, options.place.bucket) as bucket:
@@ -69,33 +81,15 @@ async def _load(options: argparse.Namespace) -> int:
             if listed is not None and await is_same(source.path, listed, bucket):
                 progress.add_bytes(source.size)
                 return "unchanged"
-            crc = 0
-            trouble: Exception | None = None  # of the file: aiohttp would make it one of the connection
-
-            async def pieces() -> AsyncIterator[bytes]:
-                nonlocal crc, trouble
-                left = source.size
+            async with aiofiles.open(source.path, "rb") as file:
+                reading = _Reading(file, progress)
                 try:
-                    while left:
-                        piece = await asyncio.to_thread(file.read, min(left, PIECE_BYTES))
-                        if not piece:
-                            raise Problem("it became shorter while it was read")
-                        crc = crc64(piece, crc)
-                        left -= len(piece)
-                        yield piece
-                        progress.add_bytes(len(piece))
-                except (OSError, Problem) as error:
-                    trouble = error
-                    raise
-
-            with await asyncio.to_thread(source.path.open, "rb") as file:
-                try:
-                    stored = await bucket.put(source.key, pieces(), source.size, guess_content_type(source.key))
+                    stored = await (_put if source.size <= MAX_PUT_BYTES else _put_in_parts)(bucket, source, reading)
                 except aiohttp.ClientError:
-                    if trouble is not None:
-                        raise trouble from None
+                    if reading.trouble is not None:
+                        raise reading.trouble from None
                     raise
-            if stored is not None and stored != crc:
+            if stored is not None and stored != reading.crc64:
                 raise Problem("what was stored has another CRC-64 than what was sent")
             return "moved"
 
@@ -108,6 +102,61 @@ async def _load(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             problems=problems,
         )
+
+
+class _Reading:
+    """A file while it is sent. `crc64` is that of what was read so far; `trouble` says why no more could be: aiohttp
+    would make it one of the connection."""
+
+    def __init__(self, file: "AsyncBufferedReader", progress: "Progress") -> None:
+        self._file = file
+        self._progress = progress
+        self.crc64 = 0
+        self.trouble: Exception | None = None
+
+    async def pieces(self, count: int) -> AsyncIterator[bytes]:
+        """The next `count` bytes.
+
+        Raises:
+            Problem: there are fewer.
+            OSError: they cannot be read.
+        """
+        from emulator.storage.digest import crc64
+
+        try:
+            while count:
+                piece = await self._file.read(min(count, PIECE_BYTES))
+                if not piece:
+                    raise Problem("it became shorter while it was read")
+                self.crc64 = crc64(piece, self.crc64)
+                count -= len(piece)
+                yield piece
+                self._progress.add_bytes(len(piece))
+        except (OSError, Problem) as error:
+            self.trouble = error
+            raise
+
+
+async def _put(bucket: "Bucket", source: Source, reading: _Reading) -> int | None:
+    from emulator.storage.adoption import guess_content_type
+
+    return await bucket.put(source.key, reading.pieces(source.size), source.size, guess_content_type(source.key))
+
+
+async def _put_in_parts(bucket: "Bucket", source: Source, reading: _Reading) -> int | None:
+    from emulator.storage.adoption import guess_content_type
+
+    upload_id = await bucket.begin_upload(source.key, guess_content_type(source.key))
+    part_bytes = max(PART_BYTES, -(-source.size // MAX_PARTS))
+    try:
+        for number, start in enumerate(range(0, source.size, part_bytes), start=1):
+            size = min(part_bytes, source.size - start)
+            await bucket.put_part(source.key, upload_id, number, reading.pieces(size), size)
+        return await bucket.complete_upload(source.key, upload_id)
+    except BaseException:
+        with suppress(Exception):  # what went wrong first is what is told
+            await bucket.abort_upload(source.key, upload_id)
+        raise
 
 
 def _sources(directory: Path, prefix: str) -> tuple[list[Source], list[str]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.cli import main
-from emulator.config import AccessKey, Auth, ConfiguredBucket, Limits
+from emulator.cli import load, main
+from emulator.config import AccessKey, Auth, ConfiguredBucket, FaultAction, FaultOccasion, FaultRule, Limits
 from emulator.model import Acl
 from tests.client import OssClient
 
@@ -159,6 +159,47 @@ async def test_object_that_is_refused_is_told_and_the_others_are_loaded(make_oss
     output = capsys.readouterr()
     assert output.out == "3 loaded, 0 unchanged, 2 failed\n"
     assert "EntityTooLarge" in output.err
+
+
+@pytest.fixture
+def small_parts(monkeypatch) -> None:
+    """Lets a file of more than 250,000 bytes be one that OSS takes in parts only."""
+    monkeypatch.setattr(load, "MAX_PUT_BYTES", 250_000)
+    monkeypatch.setattr(load, "PART_BYTES", 102_400)
+
+
+@pytest.mark.usefixtures("small_parts")
+async def test_a_file_that_is_too_long_for_one_request_goes_in_parts(make_oss, tmp_path, capsys):
+    bucket = ConfiguredBucket(name="examplebucket", acl=Acl.PUBLIC_READ)
+    oss = await make_oss(auth=Auth(), buckets=(bucket,), limits=Limits(max_object_bytes=250_000))
+    files = {"whole.bin": os.urandom(250_000), "in parts.html": os.urandom(250_001)}
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    assert await run(oss, "load", folder, "oss://examplebucket") == 0
+    assert capsys.readouterr() == ("2 loaded, 0 unchanged, 0 failed\n", "")
+    stored = await oss.get("in%20parts.html")
+    assert (stored.body, stored.headers["content-type"]) == (files["in parts.html"], "text/html")
+    assert stored.headers["etag"].endswith('-3"')
+    assert (await oss.get("whole.bin")).body == files["whole.bin"]
+    assert await run(oss, "load", folder, "oss://examplebucket") == 0
+    assert capsys.readouterr().out == "0 loaded, 2 unchanged, 0 failed\n"
+
+
+@pytest.mark.usefixtures("small_parts")
+async def test_an_upload_in_parts_that_fails_leaves_nothing_and_says_why(make_oss, tmp_path, capsys):
+    fault = FaultRule(on=FaultOccasion(operation="UploadPart", nth=2), do=FaultAction(error="AccessDenied"))
+    oss = await make_oss(faults=(fault,))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"x" * 300_000)
+    assert await run(oss, "load", folder, "oss://examplebucket") == 1
+    output = capsys.readouterr()
+    assert output.out == "0 loaded, 0 unchanged, 1 failed\n"
+    assert "403 AccessDenied" in output.err
+    assert (await oss.request("GET", "/examplebucket?uploads")).xml.find("Upload") is None
+    assert (await oss.get("a")).status == 404
 
 
 async def test_listing_goes_on_from_page_to_page(oss, tmp_path, capsys):

@@ -251,7 +251,7 @@ class Blobs:
         Raises:
             FileNotFoundError: it is not there any more.
         """
-        _double(self.path(blob), path, grown_to)
+        _double(self.path(blob), path, grown_to, fsync=self._fsync)
 
     def bring_back(self, path: str, blob: str, grown_to: int | None) -> None:
         """Make the new blob `blob` of what `keep` has left at `path`, and leave that there.
@@ -260,7 +260,7 @@ class Blobs:
             FileNotFoundError: it is not there.
         """
         self.make_folder(blob)
-        _double(path, self.path(blob), grown_to)
+        _double(path, self.path(blob), grown_to, fsync=self._fsync)
         if grown_to is not None:
             self.let_grow(blob)
         self.sync_name(blob)
@@ -282,7 +282,7 @@ class Blobs:
         """Make the folder of the blob `blob`, if it is not there."""
         Path(self._blobs, blob[:2]).mkdir(exist_ok=True)
         if self._fsync:
-            sync_folder(self._blobs)
+            sync_path(self._blobs)
 
     def remove(self, blob: str) -> None:
         """Take away the blob `blob`; whoever has it open keeps it."""
@@ -327,10 +327,10 @@ class Blobs:
     def sync_name(self, blob: str) -> None:
         """Make the name of the blob `blob` outlive a power cut, if that was asked for."""
         if self._fsync:
-            sync_folder(f"{self._blobs}/{blob[:2]}")
+            sync_path(f"{self._blobs}/{blob[:2]}")
 
 
-def _double(source: str, target: str, grown_to: int | None) -> None:
+def _double(source: str, target: str, grown_to: int | None, *, fsync: bool) -> None:
     """Give the file `source` the second name `target`; where that cannot be, or only some bytes are wanted, copy it."""
     if grown_to is None:
         try:
@@ -343,12 +343,13 @@ def _double(source: str, target: str, grown_to: int | None) -> None:
             return
     with Blob(source) as file:
         found = os.fstat(file.fileno())
-        writer = BlobWriter(target, fsync=False)
+        writer = BlobWriter(target, fsync=fsync)
         try:
             copy_bytes(file.fileno(), 0, writer.fileno(), 0, found.st_size if grown_to is None else grown_to)
+            os.utime(writer.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))  # by which its row knows it
+            writer.finish()
         finally:
             writer.close()
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))  # by which its row knows it
 
 
 def _names(folder: str) -> list[str]:
@@ -356,9 +357,9 @@ def _names(folder: str) -> list[str]:
         return sorted(entry.name for entry in entries)
 
 
-def sync_folder(path: str) -> None:
-    """Make what was made and removed in the folder `path` outlive a power cut."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_path(path: str) -> None:
+    """Make the file `path`, or what was made and removed in the folder `path`, outlive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

@@ -20,6 +20,7 @@ import msgspec
 
 from emulator.clock import Clock
 from emulator.model import Bucket
+from emulator.storage.blobs import sync_path
 from emulator.storage.directory import DataDirectory
 from emulator.storage.index import Index
 from emulator.storage.schema import migrate
@@ -80,12 +81,16 @@ class Snapshots:
         self._acknowledge = acknowledge
         self._unsettle = unsettle
         self._later = later
+        self._is_safe = directory.durability == "power"
+        for replaced in self._folder.glob(f"*{_REPLACED}"):  # a kill came while one took another's place
+            self._settle(replaced.with_name(replaced.name.removesuffix(_REPLACED)))
 
     def list(self) -> list[Snapshot]:
         """All snapshots by name."""
         if not self._folder.is_dir():
             return []
-        return [_read_info(folder) for folder in sorted(self._folder.iterdir()) if (folder / _INFO).exists()]
+        folders = sorted(folder for folder in self._folder.iterdir() if _NAME.match(folder.name))
+        return [_read_info(folder) for folder in folders if (folder / _INFO).exists()]
 
     def find(self, name: str) -> Snapshot:
         """The snapshot of this name.
@@ -106,7 +111,8 @@ class Snapshots:
         if not folder.exists() and len(self.list()) >= MAX_SNAPSHOTS:
             raise SnapshotError(f"there are {MAX_SNAPSHOTS} snapshots already")
         blobs = self._directory.blobs
-        staged, replaced = Path(blobs.staging_path()), Path(blobs.staging_path())
+        staged, aside = Path(blobs.staging_path()), Path(blobs.staging_path())
+        replaced = folder.with_name(folder.name + _REPLACED)
         info = Snapshot(name, self._clock.now_in_milliseconds(), 0, 0)
 
         def apply(batch: Batch) -> Snapshot:
@@ -119,17 +125,22 @@ class Snapshots:
                 info, buckets=len(batch.index.buckets()), objects=batch.index.totals.count()
             )
             (staged / _INFO).write_bytes(msgspec.json.encode(filled))
+            self._sync(staged / _INDEX, staged / _INFO, staged / "blobs", staged)
             self._folder.mkdir(exist_ok=True)
             with suppress(FileNotFoundError):
                 folder.rename(replaced)
             staged.rename(folder)
+            self._sync(self._folder, self._directory.folder)
+            with suppress(FileNotFoundError):
+                replaced.rename(aside)
             return filled
 
         def abandon() -> None:
+            self._settle(folder)
             shutil.rmtree(staged, ignore_errors=True)
 
         taken = await self._writer.do(Job(apply, abandon=abandon, is_alone=True))
-        self._later(lambda: shutil.rmtree(replaced, ignore_errors=True))
+        self._later(lambda: shutil.rmtree(aside, ignore_errors=True))
         return taken
 
     async def restore(self, name: str) -> Snapshot:
@@ -202,8 +213,27 @@ class Snapshots:
         """
         folder = self._existing(name)
         aside = Path(self._directory.blobs.staging_path())
-        await self._writer.do(Job(lambda _: folder.rename(aside), is_alone=True))  # nobody restores it just now
+
+        def apply(_: Batch) -> None:  # nobody restores it just now
+            folder.rename(aside)
+            self._sync(self._folder)
+
+        await self._writer.do(Job(apply, is_alone=True))
         self._later(lambda: shutil.rmtree(aside, ignore_errors=True))
+
+    def _sync(self, *paths: Path) -> None:
+        """Make files and folders outlive a power cut, if that was asked for."""
+        if self._is_safe:
+            for path in paths:
+                sync_path(os.fspath(path))
+
+    def _settle(self, folder: Path) -> None:
+        """Bring back what was at `folder` if nothing has taken its place; else let it go."""
+        replaced = folder.with_name(folder.name + _REPLACED)
+        if folder.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        elif replaced.exists():
+            replaced.rename(folder)
 
     async def _stand_still(self) -> None:
         self._index.snapshots.stand_still()
@@ -225,6 +255,7 @@ class Snapshots:
 
 _INDEX = "index.sqlite"
 _INFO = "snapshot.json"
+_REPLACED = "~"  # behind the name of what another one takes the place of; no name ends so
 
 
 def _read_info(folder: Path) -> Snapshot:

@@ -1,6 +1,7 @@
 """Restoring while others look, and restoring that fails."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from emulator.storage.snapshots import NoSuchSnapshot, SnapshotError
 from emulator.storage.store import Store
 from emulator.storage.tree import Tree
-from tests.storage.conftest import Opener
-from tests.storage.words import content, files_below, put, shown
+from tests.storage.conftest import BUCKET, Opener
+from tests.storage.words import PLAIN, content, files_below, put, shown
 
 
 async def test_readers_see_the_old_state_until_all_of_the_new_one_is_there(
@@ -78,6 +79,63 @@ async def test_a_snapshot_that_cannot_be_taken_leaves_nothing(
     with pytest.raises(NoSuchSnapshot):
         await store.snapshots.restore("s")
     await store.take_snapshot("s")
+
+
+async def test_a_snapshot_that_cannot_take_another_s_place_leaves_that(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.take_snapshot("s")
+    await put(store, "a", b"1")
+    rename = Path.rename
+
+    def fail_at_the_last_step(path: Path, target: Path) -> Path:
+        if target == folder / "snapshots/s" and path.parent.name == "staging":
+            raise OSError("broken")
+        return rename(path, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", fail_at_the_last_step)
+        with pytest.raises(OSError, match="broken"):
+            await store.take_snapshot("s")
+    assert [(each.name, each.objects) for each in store.snapshots.list()] == [("s", 0)]
+    await store.take_snapshot("s")
+    assert store.snapshots.find("s").objects == 1
+
+
+@pytest.mark.parametrize(("stood_there", "objects"), [(False, 0), (True, 1)], ids=["before", "after"])
+async def test_a_kill_while_one_takes_another_s_place_leaves_one_of_them(
+    open_store: Opener, folder: Path, stood_there: bool, objects: int
+) -> None:
+    store = await open_store()
+    await store.take_snapshot("s")
+    (folder / "snapshots/s").rename(folder / "snapshots/s~")
+    if stood_there:
+        await store.create_bucket(BUCKET)
+        await put(store, "a", b"1")
+        await store.take_snapshot("t")
+        (folder / "snapshots/t").rename(folder / "snapshots/s")
+    await store.close()
+    store = await open_store()
+    assert [path.name for path in (folder / "snapshots").iterdir()] == ["s"]
+    assert store.snapshots.find("s").objects == objects
+
+
+async def test_a_snapshot_is_synced_where_power_may_be_cut(
+    open_store: Opener, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store("power")
+    await store.create_bucket(BUCKET)
+    await put(store, "a", b"1")
+    async with store.stage(b"2", limit=1) as staged_bytes:
+        record = await staged_bytes.append("bucket", "log", 0, attributes=PLAIN)
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    await store.take_snapshot("s")
+    staged = synced[-3]
+    assert synced == [record.blob, "index.sqlite", "snapshot.json", "blobs", staged, "snapshots", folder.name]
+    synced.clear()
+    await store.snapshots.drop("s")
+    assert synced == ["snapshots"]
 
 
 async def test_where_links_cannot_be_the_bytes_are_copied(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ RECORDS_PATH = "/_emulator/callbacks/"
 
 _INTERRUPTED = Refusal("The emulator stopped before the callback had ended.", "")
 
-_log = logging.getLogger("emulator.callback")
+logger = logging.getLogger("emulator.callback")
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -301,9 +301,9 @@ class CallbackEngine:
         if delivery.replay_of is not None:
             name += f" (a replay of {delivery.replay_of})"
         for remark in delivery.remarks():
-            _log.warning("%s: %s", name, remark)
+            logger.warning("%s: %s", name, remark)
         if verdict.refusal is not None:
-            _log.warning(
+            logger.warning(
                 "%s failed: 203 CallbackFailed %r, the object is stored. Tried %s%s. %s The whole exchange: %s%s%s",
                 name,
                 verdict.refusal.message,
@@ -315,7 +315,7 @@ class CallbackEngine:
                 delivery.id,
             )
             return
-        _log.info(
+        logger.info(
             "%s: %s answered 200 in %g ms%s%s",
             name,
             attempts[-1].url,

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS callbacks (
 CREATE INDEX IF NOT EXISTS callbacks_by_id ON callbacks (id);
 """
 
-_log = logging.getLogger("emulator.callback")
+logger = logging.getLogger("emulator.callback")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(CallbackRecord)
 
@@ -85,7 +85,7 @@ class Journal:
         try:
             await asyncio.shield(self._next)
         except sqlite3.Error as error:
-            _log.error("the callback record %s could not be kept in %s: %s", record.id, self._path, error)
+            logger.error("the callback record %s could not be kept in %s: %s", record.id, self._path, error)
 
     async def get(self, id: str) -> CallbackRecord | None:  # noqa: A002 - the record's own word
         """The record of the upload with request id `id`; `None` if there is none, or no longer."""

@@ -22,7 +22,7 @@ from emulator.storage.tree import Tree
 from emulator.storage.versions import Versions
 from emulator.storage.writer import Batch, Job, Writer
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # A blob's file has one name among the blobs and one in the tree. Any other number is worth a look.
 LINKS_OF_A_SHOWN_BLOB = 2
@@ -233,7 +233,7 @@ def _left_alone(bucket: str, key: str) -> Iterator[None]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        _log.warning("the file of %s/%s cannot be what the object is: %s", bucket, key, error)
+        logger.warning("the file of %s/%s cannot be what the object is: %s", bucket, key, error)
 
 
 def guess_attributes(bucket: Bucket, key: str) -> ObjectAttributes:

@@ -26,7 +26,7 @@ from emulator.storage.totals import Totals
 from emulator.storage.upload_index import UploadIndex
 from emulator.storage.version_index import VersionIndex
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Durability = Literal["process", "power", "none"]
 
@@ -123,7 +123,7 @@ class Index:
         try:
             _, frames, _ = execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         except sqlite3.Error as error:
-            _log.warning("a checkpoint of the index failed: %s", error)
+            logger.warning("a checkpoint of the index failed: %s", error)
             return 0
         finally:
             execute(f"PRAGMA busy_timeout = {PATIENCE_SECONDS * 1000}")

@@ -23,7 +23,7 @@ from emulator.storage.tree import MAX_KEY_BYTES, PASSING
 from emulator.storage.uploads import Put
 from emulator.storage.writer import Batch
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _Loaded(msgspec.Struct, frozen=True):
@@ -138,4 +138,4 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
                 if len(key.encode()) <= MAX_KEY_BYTES and not key.startswith("\\"):
                     yield key, path
                     continue
-            _log.warning("%a is not loaded: its path below %s can be no key", os.fspath(path), folder)
+            logger.warning("%a is not loaded: its path below %s can be no key", os.fspath(path), folder)

@@ -47,7 +47,7 @@ from emulator.storage.writer import Batch, Job, Step, Writer, nothing
 
 __all__ = ["Staged", "Store", "StoreError"]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # Rows kept in memory, about 1 KiB each.
 MAX_CACHED_ROWS = 8192
@@ -634,4 +634,4 @@ class Store:
                         self._blobs.remove(blob)
                 self._is_settled = True
         except (OSError, sqlite3.Error) as error:
-            _log.warning("what an earlier run has left behind could not be swept: %s", error)
+            logger.warning("what an earlier run has left behind could not be swept: %s", error)

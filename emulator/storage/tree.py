@@ -19,7 +19,7 @@ from pathlib import Path
 
 from emulator.storage.blobs import MODE
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_SEGMENT_BYTES = 255
 
@@ -87,7 +87,7 @@ class Tree:
         except OSError as error:
             if error.errno in _NO_LINKS:
                 self.is_shown = False
-                _log.warning("the file system below %s makes no hard links (%s): no tree", self._path, error.strerror)
+                logger.warning("the file system below %s makes no hard links (%s): no tree", self._path, error.strerror)
 
     def prune(self, bucket: str, key: str) -> None:
         """Remove the folders above a key that is gone, up to the first that holds something."""

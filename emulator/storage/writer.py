@@ -20,7 +20,7 @@ from emulator.storage.blobs import Blobs, insufficient_storage, is_full
 from emulator.storage.index import Index
 from emulator.storage.tree import Tree
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -276,7 +276,7 @@ def _tidy(step: Callable[[], None]) -> None:
     try:
         step()
     except OSError as error:
-        _log.warning("what a change leaves to be tidied could not be: %s", error)
+        logger.warning("what a change leaves to be tidied could not be: %s", error)
 
 
 def _settle(jobs: list[Job[object]]) -> None:

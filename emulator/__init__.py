@@ -6,8 +6,9 @@
         ...emulator.endpoint...
 
 `Emulator` runs in the loop that is running already, `EmulatorThread` in a thread of its own, for clients that block.
-`Config` is what both are given; its sections are in `emulator.config`. `OssError` is what every refusal is, a class for
-each of OSS's codes in `emulator.errors`. What a test wants beside that is in `emulator.testing`.
+`Config` is what both are given; its sections are in `emulator.config`. A start that fails raises an `EmulatorError`, and
+so do settings that make no sense. `OssError` is what every refusal is, a class for each of OSS's codes in
+`emulator.errors`. What a test wants beside that is in `emulator.testing`.
 """
 
 from typing import TYPE_CHECKING
@@ -17,13 +18,14 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from emulator.callback.verify import CallbackVerdict, verify_callback
     from emulator.config import Config
-    from emulator.errors import OssError
+    from emulator.errors import EmulatorError, OssError
     from emulator.server import Emulator, EmulatorThread
 
 __all__ = [
     "CallbackVerdict",
     "Config",
     "Emulator",
+    "EmulatorError",
     "EmulatorThread",
     "OssError",
     "__version__",
@@ -34,6 +36,7 @@ _HOMES = {
     "CallbackVerdict": "emulator.callback.verify",
     "Config": "emulator.config",
     "Emulator": "emulator.server",
+    "EmulatorError": "emulator.errors",
     "EmulatorThread": "emulator.server",
     "OssError": "emulator.errors",
     "verify_callback": "emulator.callback.verify",

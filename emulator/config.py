@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from emulator.errors import EmulatorError
 from emulator.model import Acl, Bucket, CorsConfiguration, CorsRule
 
 
-class ConfigError(Exception):
+class ConfigError(EmulatorError):
     """The configuration cannot be used. The message is one line and names the key by its dotted path, or the flag."""
 
 

@@ -14,6 +14,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 
+class EmulatorError(Exception):
+    """The emulator cannot be what it was told to be: settings, data directory or address are at fault.
+
+    The message is one line that says which. The classes are `emulator.config.ConfigError`, `StoreError` of
+    `emulator.storage.store` and `ServerError` of `emulator.server`.
+    """
+
+
 class OssError(Exception):
     """A refusal that the client is told about.
 

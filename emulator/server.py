@@ -33,7 +33,7 @@ from emulator.config import AccessKey, Config
 from emulator.context import Context
 from emulator.control.faults import check_operations
 from emulator.control.routes import respond
-from emulator.errors import NoSuchBucket
+from emulator.errors import EmulatorError, NoSuchBucket
 from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
@@ -48,7 +48,7 @@ logger = logging.getLogger("emulator.server")
 _Result = TypeVar("_Result")
 
 
-class ServerError(Exception):
+class ServerError(EmulatorError):
     """The emulator cannot start; the message is one line that says why."""
 
 

@@ -7,16 +7,17 @@ import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 
+from emulator.errors import EmulatorError
 from emulator.storage.adoption import restore_links
 from emulator.storage.blobs import Blobs
 from emulator.storage.index import Durability, Index
 from emulator.storage.schema import SchemaTooNew
 from emulator.storage.tree import Tree
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-class StoreError(Exception):
+class StoreError(EmulatorError):
     """The data directory cannot be used. The message is one line for the user."""
 
 
@@ -73,7 +74,7 @@ class DataDirectory:
                 self.index.end_run()
             self.index.checkpoint("TRUNCATE")
         except sqlite3.Error as error:
-            _log.warning("the index cannot note that it is settled (%s): the next start will look after it", error)
+            logger.warning("the index cannot note that it is settled (%s): the next start will look after it", error)
         finally:
             self.index.close()
             os.close(self._lock)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator import EmulatorError
 from emulator.config import ConfigError
 from emulator.errors import NoSuchBucket, NoSuchKey
 from emulator.server import ServerError
@@ -42,6 +43,18 @@ def test_a_port_that_is_taken_is_told_to_the_caller() -> None:
 def test_wrong_settings_are_refused_before_anything_starts(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         OssEmulator(**settings)
+
+
+@pytest.mark.parametrize("what", ["settings", "address", "data directory"])
+def test_whatever_stops_a_start_is_one_kind_of_error(what: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with listening() as port, pytest.raises(EmulatorError):
+        settings = {
+            "settings": {"log": {"level": "loud"}},
+            "address": {"server": {"port": port}},
+            "data directory": {"storage": {"ephemeral": False, "data_dir": tmp_path / "file"}},
+        }
+        OssEmulator(**settings[what]).start()
 
 
 def test_the_environment_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

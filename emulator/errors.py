@@ -185,6 +185,12 @@ class CORSRuleBeyondLimit(OssError):
     message = "The CORS Rules num is beyond limit."
 
 
+class InvalidTargetBucketForLogging(OssError):
+    """The bucket that a log is to go into does not exist, or is another's."""
+
+    message = "put bucket log requester is not target bucket owner."
+
+
 class InvalidLocationConstraint(OssError):
     """PutBucket names a region that does not exist here."""
 

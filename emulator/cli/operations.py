@@ -1,4 +1,4 @@
-"""`oss-emulator operations`: which operations OSS has, and which of them are emulated."""
+"""`oss-emulator operations`: which operations OSS has, and what the emulator does of them."""
 
 import argparse
 
@@ -15,9 +15,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the operation table."""
     from emulator.operations import TABLE
 
-    rows = [("OPERATION", "EMULATED", "REQUEST")]
-    rows += [(row.name, "yes" if row.is_emulated else "no", row.route) for row in TABLE.rows]
+    rows = [("OPERATION", "STATE", "REQUEST"), *((row.name, row.state, row.route) for row in TABLE.rows)]
     width = max(len(name) for name, _, _ in rows)
-    for name, emulated, route in rows:
-        print(f"{name:<{width}}  {emulated:<8}  {route}")
+    for name, state, route in rows:
+        print(f"{name:<{width}}  {state:<12}  {route}")
     return 0

@@ -21,6 +21,7 @@ from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
 Resource = Literal["Service", "Bucket", "Object"]
+State = Literal["emulated", "stored only", "not emulated"]
 Handler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
 
 _RESOURCES: dict[str, Resource] = {"/": "Service", "/{bucket}": "Bucket", "/{bucket}/{key}": "Object"}
@@ -33,8 +34,9 @@ class Operation(msgspec.Struct, frozen=True):
 
     `name` is the API reference's, `route` the row as written. `action` is the permission it asks for. `function` is
     `None` for an operation that OSS has and the emulator has not. `is_signed` is false where OSS looks at no signature
-    (preflight, form upload). `needs_bucket` is false where a missing bucket is for the operation to find out, after the
-    signature has been looked at. `takes_callback` is true for the uploads after which OSS calls back.
+    (preflight, form upload). `is_stored_only` is true where what is set is checked, kept and given back, and does
+    nothing here. `needs_bucket` is false where a missing bucket is for the operation to find out, after the signature
+    has been looked at. `takes_callback` is true for the uploads after which OSS calls back.
     """
 
     name: str
@@ -46,13 +48,14 @@ class Operation(msgspec.Struct, frozen=True):
     action: str
     function: Handler | None
     is_signed: bool = True
+    is_stored_only: bool = False
     needs_bucket: bool = True
     takes_callback: bool = False
 
     @property
-    def is_emulated(self) -> bool:
-        """Whether the emulator has the operation."""
-        return self.function is not None
+    def state(self) -> State:
+        """What the emulator does of it."""
+        return "not emulated" if self.function is None else "stored only" if self.is_stored_only else "emulated"
 
     @property
     def handler(self) -> Handler:
@@ -81,6 +84,7 @@ def operation(
     *,
     action: str = "",
     is_signed: bool = True,
+    is_stored_only: bool = False,
     needs_bucket: bool = True,
     takes_callback: bool = False,
 ) -> Callable[[Handler], Handler]:
@@ -93,6 +97,7 @@ def operation(
                 row,
                 action=action or name,
                 is_signed=is_signed,
+                is_stored_only=is_stored_only,
                 needs_bucket=needs_bucket,
                 takes_callback=takes_callback,
             )

@@ -41,9 +41,6 @@ known(
     PutBucketTags                        PUT /{bucket}?tagging
     GetBucketTags                        GET /{bucket}?tagging
     DeleteBucketTags                     DELETE /{bucket}?tagging
-    PutBucketLogging                     PUT /{bucket}?logging
-    GetBucketLogging                     GET /{bucket}?logging
-    DeleteBucketLogging                  DELETE /{bucket}?logging
     PutUserDefinedLogFieldsConfig        PUT /{bucket}?userDefinedLogFieldsConfig
     GetUserDefinedLogFieldsConfig        GET /{bucket}?userDefinedLogFieldsConfig
     DeleteUserDefinedLogFieldsConfig     DELETE /{bucket}?userDefinedLogFieldsConfig
@@ -62,8 +59,6 @@ known(
     PutBucketEncryption                  PUT /{bucket}?encryption
     GetBucketEncryption                  GET /{bucket}?encryption
     DeleteBucketEncryption               DELETE /{bucket}?encryption
-    PutBucketRequestPayment              PUT /{bucket}?requestPayment
-    GetBucketRequestPayment              GET /{bucket}?requestPayment
     PutBucketInventory                   PUT /{bucket}?inventory&inventoryId
     GetBucketInventory                   GET /{bucket}?inventory&inventoryId
     ListBucketInventory                  GET /{bucket}?inventory
@@ -85,8 +80,6 @@ known(
     DeleteBucketQoSInfo                  DELETE /{bucket}?qosInfo
     PutBucketStorageCapacity             PUT /{bucket}?qos
     GetBucketStorageCapacity             GET /{bucket}?qos
-    PutBucketAccessMonitor               PUT /{bucket}?accessmonitor
-    GetBucketAccessMonitor               GET /{bucket}?accessmonitor
     PutBucketResourceGroup               PUT /{bucket}?resourceGroup
     GetBucketResourceGroup               GET /{bucket}?resourceGroup
     PutBucketHttpsConfig                 PUT /{bucket}?httpsConfig

@@ -16,6 +16,7 @@ from msgspec import structs
 from emulator import operations
 from emulator.auth.acl import authorize
 from emulator.auth.authenticate import authenticate
+from emulator.auth.restrictions import restrict
 from emulator.context import Context
 from emulator.errors import (
     BadRequest,
@@ -140,6 +141,8 @@ class App:
                 version_id = request.parameters.get("versionId")
                 record = context.store.find(request.bucket, request.key, version_id) if bucket and request.key else None
                 authorize(operation.action, identity.principal, bucket, record, context.config.auth)
+            if bucket is not None and bucket.documents:
+                restrict(bucket, request)
         fault = context.faults.meet("request", operation.name, request.bucket, request.key)
         if fault is not None:
             exchange.fault = fault

@@ -179,6 +179,44 @@ class InvalidTag(OssError):
     ec = "0010-00000209"
 
 
+class TooManyTags(OssError):
+    """There are more than twenty tags on a bucket."""
+
+    message = "The bucket tags num is beyond limit."
+
+
+class InvalidTaggingKey(OssError):
+    """A tag's key begins as those of OSS itself do."""
+
+    message = "The tagging key you provided is invalid."
+
+
+class RepeatedTags(OssError):
+    """A tag's key comes twice."""
+
+    message = "Tag keys must be unique."
+    ec = "0010-00000210"
+
+
+class InvalidWORMConfiguration(OssError):
+    """The retention is not one that the bucket can have."""
+
+    message = "Invalid WORM Configuration."
+
+
+class ResourceGroupIdPreCheckError(OssError):
+    """There can be no such resource group. Guess: the status."""
+
+    message = "The resource group id precheck error"
+    ec = "0039-00000003"
+
+
+class TooManyStyles(OssError):
+    """There are more than fifty image styles. Guess: Code and message."""
+
+    message = "The image styles num is beyond limit."
+
+
 class CORSRuleBeyondLimit(OssError):
     """There are more than ten CORS rules."""
 
@@ -300,6 +338,21 @@ class AccessKeyIdAndSecurityTokenNotMatch(OssError):
     ec = "0002-00000004"
 
 
+class NeedVerifyDomainOwnership(OssError):
+    """Nobody has shown that the domain belongs to the owner of the bucket. Guess: the message."""
+
+    status = 403
+    message = "The domain ownership needs to be verified."
+    ec = "0018-00000115"
+
+
+class WORMConfigurationLocked(OssError):
+    """The retention is locked: it can be extended, and nothing else."""
+
+    status = 403
+    message = "The WORM Configuration is locked."
+
+
 class AccessForbidden(OssError):
     """The bucket's CORS rules do not allow what a preflight asks for."""
 
@@ -344,6 +397,90 @@ class NoSuchCORSConfiguration(OssError):
     status = 404
     message = "The CORS Configuration does not exist."
     ec = "0034-00000001"
+
+
+class NoSuchServerSideEncryptionRule(OssError):
+    """Nobody has set a default encryption on the bucket. Extra: BucketName."""
+
+    status = 404
+    message = "The server side encryption configuration was not found."
+
+
+class NoSuchTransferAccelerationConfiguration(OssError):
+    """Nobody has set transfer acceleration on the bucket. Extra: BucketName."""
+
+    status = 404
+    message = "The bucket you specified does not have transfer acceleration configuration."
+
+
+class NoSuchArchiveDirectReadConfiguration(OssError):
+    """Nobody has set direct reading of archived objects on the bucket. Extra: BucketName. Guess: the message."""
+
+    status = 404
+    message = "The bucket you specified does not have archive direct read configuration."
+
+
+class NoSuchUserDefinedLogFieldsConfig(OssError):
+    """Nobody has said which fields the bucket's log has. Extra: BucketName. Guess: Code and message."""
+
+    status = 404
+    message = "The bucket you specified does not have user defined log fields configuration."
+
+
+class NoSuchBucketOverwriteConfig(OssError):
+    """Nobody has forbidden overwriting in the bucket. Extra: BucketName. Guess: Code and message."""
+
+    status = 404
+    message = "The bucket you specified does not have overwrite configuration."
+
+
+class NoSuchBucketQosInfo(OssError):
+    """Nobody has limited the bucket's bandwidth. Extra: BucketName. Guess: Code and message."""
+
+    status = 404
+    message = "The bucket you specified does not have qos info configuration."
+
+
+class NoSuchBucketStorageQuota(OssError):
+    """Nobody has limited the bucket's size. Extra: BucketName. Guess: Code and message."""
+
+    status = 404
+    message = "The bucket you specified does not have storage quota configuration."
+
+
+class NoSuchInventory(OssError):
+    """The bucket has no such inventory."""
+
+    status = 404
+    message = "No Row found in Inventory Table."
+
+
+class NoSuchStyle(OssError):
+    """The bucket has no such image style."""
+
+    status = 404
+    message = "No Such Image Style."
+
+
+class NoSuchWORMConfiguration(OssError):
+    """The bucket has no retention, or not the one that is meant."""
+
+    status = 404
+    message = "The WORM Configuration does not exist."
+
+
+class CnameTokenNotFound(OssError):
+    """Nobody has asked for a token for the domain, or it has expired. Guess: the message."""
+
+    status = 404
+    message = "The cname token does not exist."
+
+
+class NoSuchRegion(OssError):
+    """There is no such region here. Guess: the message."""
+
+    status = 404
+    message = "The specified region does not exist."
 
 
 # --- Method, precondition, conflict, range --------------------------------------------------------------------------
@@ -404,6 +541,27 @@ class FileAlreadyExists(OssError):
     status = 409
     message = "The object you specified already exists and can not be overwritten."
     ec = "0026-00000002"
+
+
+class FileImmutable(OssError):
+    """The bucket's retention keeps the object from being changed or deleted."""
+
+    status = 409
+    message = "The object you specified is immutable."
+
+
+class InventoryConfigurationAlreadyExists(OssError):
+    """The bucket has an inventory of this id. Guess: the message."""
+
+    status = 409
+    message = "The inventory configuration already exists."
+
+
+class WORMConfigurationAlreadyExists(OssError):
+    """The bucket has a retention already. Guess: the message."""
+
+    status = 409
+    message = "The WORM Configuration already exists."
 
 
 class PositionNotEqualToLength(OssError):

@@ -44,6 +44,15 @@ def owner(ctx: Context) -> Elements:
     return [("ID", account), ("DisplayName", account)]
 
 
+def endpoints(ctx: Context) -> tuple[str, str]:
+    """The public and the internal endpoint of the region, which look as the real ones do where none is configured."""
+    configured = ctx.config.server.public_endpoint
+    if configured:
+        return (configured.partition("://")[2] or configured,) * 2
+    where = location(ctx.config.auth)
+    return f"{where}.aliyuncs.com", f"{where}-internal.aliyuncs.com"
+
+
 def region(auth: Auth) -> str:
     """The region in which every bucket is."""
     return DEFAULT_REGION if auth.region == "any" else auth.region

@@ -36,7 +36,8 @@ class Operation(msgspec.Struct, frozen=True):
     `None` for an operation that OSS has and the emulator has not. `is_signed` is false where OSS looks at no signature
     (preflight, form upload). `is_stored_only` is true where what is set is checked, kept and given back, and does
     nothing here. `needs_bucket` is false where a missing bucket is for the operation to find out, after the signature
-    has been looked at. `takes_callback` is true for the uploads after which OSS calls back.
+    has been looked at. `takes_callback` is true for the uploads after which OSS calls back. `claims` are parameters
+    that it reads and that are sub-resources elsewhere.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Operation(msgspec.Struct, frozen=True):
     is_stored_only: bool = False
     needs_bucket: bool = True
     takes_callback: bool = False
+    claims: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -87,6 +89,7 @@ def operation(
     is_stored_only: bool = False,
     needs_bucket: bool = True,
     takes_callback: bool = False,
+    claims: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
     """Put the decorated function into the table under `name`."""
 
@@ -100,6 +103,7 @@ def operation(
                 is_stored_only=is_stored_only,
                 needs_bucket=needs_bucket,
                 takes_callback=takes_callback,
+                claims=claims,
             )
         )
         return handler
@@ -183,7 +187,7 @@ class Table:
     def _check_claims(self, row: Operation, request: OssRequest, resource: Resource) -> None:
         """Raise `OperationNotImplemented` if `request` names a sub-resource that `row` would leave unread."""
         named = self._sub_resources[resource].intersection(request.parameters)
-        unclaimed = named.difference(name for name, _ in row.query)
+        unclaimed = named.difference(row.claims, (name for name, _ in row.query))
         if unclaimed:
             name = min(unclaimed)
             raise OperationNotImplemented(

@@ -1,5 +1,6 @@
 """Buckets: made, deleted, and what they say about themselves."""
 
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from msgspec import structs
@@ -14,13 +15,16 @@ from emulator.errors import (
     OperationNotImplemented,
 )
 from emulator.model import Bucket, StorageClass
-from emulator.operations._document import document_response, location, read_document, region
+from emulator.operations._document import document_response, endpoints, location, read_document
 from emulator.operations._table import operation
 from emulator.operations.bucket_acl import parse_bucket_acl
+from emulator.operations.bucket_settings import RESOURCE_GROUP, check_resource_group, with_document
 from emulator.wire.address import check_bucket_name
 from emulator.wire.dates import format_iso_date
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
+from emulator.wire.settings import parse_setting, read_content, setting_document, setting_text
+from emulator.wire.xml import Content
 
 _REDUNDANCIES = ("LRS", "ZRS")
 _NAMES_IN_STAT = {
@@ -36,9 +40,9 @@ async def put_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     """Make a bucket. To make one's own again is no error, and changes its ACL if one is given.
 
     Source: "PutBucket".
-    Differs: an account may have any number of buckets. `x-oss-resource-group-id` is not looked at.
-    Raises: InvalidBucketName, InvalidArgument, InvalidLocationConstraint, MalformedXML, BucketAlreadyExists;
-    NotImplemented for the hierarchical namespace.
+    Differs: an account may have any number of buckets.
+    Raises: InvalidBucketName, InvalidArgument, InvalidLocationConstraint, MalformedXML, ResourceGroupIdPreCheckError,
+    BucketAlreadyExists; NotImplemented for the hierarchical namespace.
     """
     check_bucket_name(request.bucket)
     if request.headers.get("x-oss-hns-status", "disabled").lower() != "disabled":
@@ -47,8 +51,12 @@ async def put_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     wanted = Bucket(name=request.bucket, created=ctx.clock.now())
     if acl is not None:
         wanted = structs.replace(wanted, acl=parse_bucket_acl(acl))
-    document = await read_document(request, "CreateBucketConfiguration")
-    changes = {} if document is None else _read_configuration(ctx, document)
+    if group := request.headers.get("x-oss-resource-group-id"):
+        check_resource_group(group)
+        document = setting_document("BucketResourceGroupConfiguration", [("ResourceGroupId", group)])
+        wanted = with_document(RESOURCE_GROUP, document, wanted)
+    configuration = await read_document(request, "CreateBucketConfiguration")
+    changes = {} if configuration is None else _read_configuration(ctx, configuration)
     wanted = structs.replace(wanted, **changes)
     try:
         present = ctx.store.bucket(request.bucket)
@@ -123,41 +131,53 @@ async def get_bucket_info(ctx: Context, request: OssRequest) -> OssResponse:
     The endpoints are those of the region, because clients compare them, unless `server.public_endpoint` is set.
 
     Source: "GetBucketInfo".
-    Differs: BlockPublicAccess is true, as on every new bucket, though public ACLs are taken.
+    Differs: where nobody has set it, BlockPublicAccess is true, as on every new bucket, though public ACLs are taken.
     Raises: NoSuchBucket.
     """
     bucket = ctx.store.bucket(request.bucket)
+    setting = partial(setting_text, bucket)
+    is_accelerated = setting("transferAcceleration", "Enabled") == "true"
     account = ctx.config.auth.account_id
-    configured = ctx.config.server.public_endpoint
-    public = configured.partition("://")[2] or configured
+    public, internal = endpoints(ctx)
     return document_response(
         "BucketInfo",
         [
             (
                 "Bucket",
                 [
-                    ("AccessMonitor", "Disabled"),
-                    ("BlockPublicAccess", True),
+                    ("AccessMonitor", setting("accessmonitor", "Status", "Disabled")),
+                    ("BlockPublicAccess", setting("publicAccessBlock", "BlockPublicAccess", "true")),
                     ("Comment", ""),
                     ("CreationDate", format_iso_date(bucket.created)),
                     ("CrossRegionReplication", "Disabled"),
                     ("DataRedundancyType", bucket.redundancy),
-                    ("ExtranetEndpoint", public or f"oss-{region(ctx.config.auth)}.aliyuncs.com"),
-                    ("IntranetEndpoint", public or f"oss-{region(ctx.config.auth)}-internal.aliyuncs.com"),
+                    ("ExtranetEndpoint", public),
+                    ("IntranetEndpoint", internal),
                     ("Location", location(ctx.config.auth)),
                     ("Name", bucket.name),
-                    ("ResourceGroupId", ""),
+                    ("ResourceGroupId", setting(RESOURCE_GROUP, "ResourceGroupId")),
                     ("StorageClass", bucket.storage_class),
-                    ("TransferAcceleration", "Disabled"),
+                    ("TransferAcceleration", "Enabled" if is_accelerated else "Disabled"),
                     *([("Versioning", bucket.versioning)] if bucket.versioning else []),
                     ("Owner", [("DisplayName", account), ("ID", account)]),
                     ("AccessControlList", [("Grant", bucket.acl)]),
-                    ("ServerSideEncryptionRule", [("SSEAlgorithm", "None")]),
-                    ("BucketPolicy", [("LogBucket", ""), ("LogPrefix", "")]),
+                    ("ServerSideEncryptionRule", _encryption_rule(bucket)),
+                    (
+                        "BucketPolicy",
+                        [
+                            ("LogBucket", setting("logging", "LoggingEnabled/TargetBucket")),
+                            ("LogPrefix", setting("logging", "LoggingEnabled/TargetPrefix")),
+                        ],
+                    ),
                 ],
             )
         ],
     )
+
+
+def _encryption_rule(bucket: Bucket) -> Content:
+    document = bucket.documents.get("encryption")
+    return [("SSEAlgorithm", "None")] if document is None else read_content(parse_setting(document)[0])
 
 
 @operation("GetBucketLocation", "GET /{bucket}?location")

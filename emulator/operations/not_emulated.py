@@ -23,6 +23,10 @@ known(
     CreateDirectory                      POST /{bucket}/{key}?x-oss-dir
     Rename                               POST /{bucket}/{key}?x-oss-rename
     DeleteDirectory                      POST /{bucket}/{key}?x-oss-delete
+    PutObjectRetention                   PUT /{bucket}/{key}?retention
+    GetObjectRetention                   GET /{bucket}/{key}?retention
+    PutObjectLegalHold                   PUT /{bucket}/{key}?legalHold
+    GetObjectLegalHold                   GET /{bucket}/{key}?legalHold
     PutLiveChannel                       PUT /{bucket}/{key}?live
     GetLiveChannelInfo                   GET /{bucket}/{key}?live
     GetLiveChannelStat                   GET /{bucket}/{key}?live&comp=stat
@@ -38,17 +42,9 @@ known(
     PutBucketLifecycle                   PUT /{bucket}?lifecycle
     GetBucketLifecycle                   GET /{bucket}?lifecycle
     DeleteBucketLifecycle                DELETE /{bucket}?lifecycle
-    PutBucketTags                        PUT /{bucket}?tagging
-    GetBucketTags                        GET /{bucket}?tagging
-    DeleteBucketTags                     DELETE /{bucket}?tagging
-    PutUserDefinedLogFieldsConfig        PUT /{bucket}?userDefinedLogFieldsConfig
-    GetUserDefinedLogFieldsConfig        GET /{bucket}?userDefinedLogFieldsConfig
-    DeleteUserDefinedLogFieldsConfig     DELETE /{bucket}?userDefinedLogFieldsConfig
     PutBucketWebsite                     PUT /{bucket}?website
     GetBucketWebsite                     GET /{bucket}?website
     DeleteBucketWebsite                  DELETE /{bucket}?website
-    PutBucketReferer                     PUT /{bucket}?referer
-    GetBucketReferer                     GET /{bucket}?referer
     PutBucketPolicy                      PUT /{bucket}?policy
     GetBucketPolicy                      GET /{bucket}?policy
     DeleteBucketPolicy                   DELETE /{bucket}?policy
@@ -56,9 +52,6 @@ known(
     PutBucketCallbackPolicy              PUT /{bucket}?policy&comp=callback
     GetBucketCallbackPolicy              GET /{bucket}?policy&comp=callback
     DeleteBucketCallbackPolicy           DELETE /{bucket}?policy&comp=callback
-    PutBucketEncryption                  PUT /{bucket}?encryption
-    GetBucketEncryption                  GET /{bucket}?encryption
-    DeleteBucketEncryption               DELETE /{bucket}?encryption
     PutBucketInventory                   PUT /{bucket}?inventory&inventoryId
     GetBucketInventory                   GET /{bucket}?inventory&inventoryId
     ListBucketInventory                  GET /{bucket}?inventory
@@ -68,27 +61,6 @@ known(
     CompleteBucketWorm                   POST /{bucket}?wormId
     ExtendBucketWorm                     POST /{bucket}?wormId&wormExtend
     GetBucketWorm                        GET /{bucket}?worm
-    PutBucketObjectWormConfiguration     PUT /{bucket}?objectWorm
-    GetBucketObjectWormConfiguration     GET /{bucket}?objectWorm
-    PutBucketPublicAccessBlock           PUT /{bucket}?publicAccessBlock
-    GetBucketPublicAccessBlock           GET /{bucket}?publicAccessBlock
-    DeleteBucketPublicAccessBlock        DELETE /{bucket}?publicAccessBlock
-    PutBucketTransferAcceleration        PUT /{bucket}?transferAcceleration
-    GetBucketTransferAcceleration        GET /{bucket}?transferAcceleration
-    PutBucketQoSInfo                     PUT /{bucket}?qosInfo
-    GetBucketQoSInfo                     GET /{bucket}?qosInfo
-    DeleteBucketQoSInfo                  DELETE /{bucket}?qosInfo
-    PutBucketStorageCapacity             PUT /{bucket}?qos
-    GetBucketStorageCapacity             GET /{bucket}?qos
-    PutBucketResourceGroup               PUT /{bucket}?resourceGroup
-    GetBucketResourceGroup               GET /{bucket}?resourceGroup
-    PutBucketHttpsConfig                 PUT /{bucket}?httpsConfig
-    GetBucketHttpsConfig                 GET /{bucket}?httpsConfig
-    PutBucketArchiveDirectRead           PUT /{bucket}?archiveDirectRead
-    GetBucketArchiveDirectRead           GET /{bucket}?archiveDirectRead
-    PutBucketOverwriteConfig             PUT /{bucket}?overwriteConfig
-    GetBucketOverwriteConfig             GET /{bucket}?overwriteConfig
-    DeleteBucketOverwriteConfig          DELETE /{bucket}?overwriteConfig
     PutStyle                             PUT /{bucket}?style&styleName
     GetStyle                             GET /{bucket}?style&styleName
     ListStyle                            GET /{bucket}?style
@@ -98,6 +70,15 @@ known(
     PutCname                             POST /{bucket}?cname&comp=add
     ListCname                            GET /{bucket}?cname
     DeleteCname                          POST /{bucket}?cname&comp=delete
+    PutBucketRequesterQoSInfo            PUT /{bucket}?requesterQosInfo&qosRequester
+    GetBucketRequesterQoSInfo            GET /{bucket}?requesterQosInfo&qosRequester
+    ListBucketRequesterQoSInfos          GET /{bucket}?requesterQosInfo
+    DeleteBucketRequesterQoSInfo         DELETE /{bucket}?requesterQosInfo&qosRequester
+    CreateBucketMetadataConfiguration    POST /{bucket}?metadataConfiguration
+    GetBucketMetadataConfiguration       GET /{bucket}?metadataConfiguration
+    DeleteBucketMetadataConfiguration    DELETE /{bucket}?metadataConfiguration
+    UpdateBucketMetadataInventoryTableConfiguration PUT /{bucket}?metadataInventoryTable
+    UpdateBucketMetadataJournalTableConfiguration PUT /{bucket}?metadataJournalTable
     PutBucketReplication                 POST /{bucket}?replication&comp=add
     GetBucketReplication                 GET /{bucket}?replication
     DeleteBucketReplication              POST /{bucket}?replication&comp=delete
@@ -129,9 +110,10 @@ known(
 
 known(
     """
-    DescribeRegions                      GET /?regions
     ListAccessPoints                     GET /?accessPoint
     ListAccessPointsForObjectProcess     GET /?accessPointForObjectProcess
+    GetUserQoSInfo                       GET /?qosInfo
+    ListResourcePools                    GET /?resourcePool
     ListUserDataRedundancyTransition     GET /?redundancyTransition
     PutPublicAccessBlock                 PUT /?publicAccessBlock
     GetPublicAccessBlock                 GET /?publicAccessBlock

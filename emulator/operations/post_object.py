@@ -67,7 +67,7 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
         callback = await _read_callback(ctx, request, form)
         check_key(key)
         headers = _headers(request, form)
-        attributes = read_attributes(headers, ctx.store.bucket(request.bucket).storage_class)
+        attributes = read_attributes(headers, ctx.store.bucket(request.bucket))
         forbid_overwrite = parse_forbid_overwrite(headers)
         redirect = check_header_value("success_action_redirect", fields.get("success_action_redirect", ""))
         if forbid_overwrite:

@@ -25,7 +25,7 @@ async def put_object(ctx: Context, request: OssRequest) -> OssResponse:
     IncompleteBody, RequestTimeout, CallbackFailed.
     """
     check_key(request.key)
-    attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket).storage_class)
+    attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
     forbid_overwrite = parse_forbid_overwrite(request.headers)
     for name in _CONDITIONS:
         if name in request.headers:

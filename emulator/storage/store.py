@@ -210,9 +210,13 @@ class Store:
         """The bucket `name`, if there is one."""
         return self._buckets.get(name)
 
-    def buckets(self, *, prefix: str = "", after: str = "", limit: int = 100) -> tuple[list[Bucket], bool]:
-        """At most `limit` buckets by name, after `after` (exclusive), and whether there are more."""
-        names = sorted(name for name in self._buckets if name.startswith(prefix) and name > after)
+    def buckets(
+        self, *, prefix: str = "", after: str = "", limit: int = 100, fits: Callable[[Bucket], bool] = lambda _: True
+    ) -> tuple[list[Bucket], bool]:
+        """At most `limit` buckets by name, after `after` (exclusive), that `fits` likes, and whether there are more."""
+        names = sorted(
+            name for name, bucket in self._buckets.items() if name.startswith(prefix) and name > after and fits(bucket)
+        )
         return [self._buckets[name] for name in names[:limit]], len(names) > limit
 
     def stat(self, bucket: str) -> BucketStat:

@@ -15,7 +15,8 @@ from emulator.errors import (
     InvalidDataEncryptionAlgorithmError,
     InvalidEncryptionAlgorithmError,
 )
-from emulator.model import Acl, ObjectAttributes, StorageClass
+from emulator.model import Acl, Bucket, ObjectAttributes, StorageClass
+from emulator.wire.settings import setting_text
 from emulator.wire.tagging import parse_tagging
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
@@ -45,8 +46,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _NOT_FOR_HEADERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # controls, and bytes that are no UTF-8
 
 
-def read_attributes(headers: Mapping[str, str], default_class: StorageClass) -> ObjectAttributes:
-    """What the headers of an upload say about the object; `default_class` is the bucket's storage class.
+def read_attributes(headers: Mapping[str, str], bucket: Bucket) -> ObjectAttributes:
+    """What the headers of an upload say about the object; storage class and encryption else come from its bucket.
 
     Raises:
         InvalidArgument: metadata above 8 KiB, a value that no header can carry, or an unknown ACL, class, persistent
@@ -73,22 +74,22 @@ def read_attributes(headers: Mapping[str, str], default_class: StorageClass) -> 
         headers=stored,
         metadata=metadata,
         tags=parse_tagging(headers.get("x-oss-tagging", "")),
-        encryption=_read_encryption(headers),
+        encryption=_read_encryption(headers) or _default_encryption(bucket),
         acl=Acl.DEFAULT if acl is None else parse_object_acl(acl),
-        storage_class=default_class if storage_class is None else parse_storage_class(storage_class),
+        storage_class=bucket.storage_class if storage_class is None else parse_storage_class(storage_class),
     )
 
 
 def read_copied_attributes(
     headers: Mapping[str, str],
     source: ObjectAttributes,
-    default_class: StorageClass,
+    bucket: Bucket,
     *,
     replaces_metadata: bool,
     replaces_tags: bool,
     is_onto_itself: bool,
 ) -> ObjectAttributes:
-    """What a copy has of its source and what of the headers of the request; `default_class` is the bucket's.
+    """What a copy has of its source and what of the headers of the request; `bucket` is where it will be.
 
     ACL, storage class and encryption are never the source's. Onto itself an object is copied to change its metadata,
     so that the request's count whatever it says, if it has any.
@@ -100,7 +101,7 @@ def read_copied_attributes(
     ignored = set() if replaces_metadata else of_metadata
     if not replaces_tags:
         ignored.add("x-oss-tagging")
-    asked = read_attributes({name: value for name, value in headers.items() if name not in ignored}, default_class)
+    asked = read_attributes({name: value for name, value in headers.items() if name not in ignored}, bucket)
     if not replaces_metadata:
         asked = structs.replace(asked, headers=source.headers, metadata=source.metadata)
     return asked if replaces_tags else structs.replace(asked, tags=source.tags)
@@ -249,6 +250,20 @@ def _parse_persistent_headers(text: str) -> dict[str, str]:
 
 def _invalid_persistent_header(message: str, text: str) -> InvalidArgument:
     return InvalidArgument(message, ArgumentName="x-oss-persistent-headers", ArgumentValue=text)
+
+
+def _default_encryption(bucket: Bucket) -> dict[str, str]:
+    """The encryption headers that an object of `bucket` has by itself."""
+    if "encryption" not in bucket.documents:
+        return {}
+    rule = "ApplyServerSideEncryptionByDefault"
+    return _read_encryption(
+        {
+            _SSE: setting_text(bucket, "encryption", f"{rule}/SSEAlgorithm"),
+            _SSE_KEY_ID: setting_text(bucket, "encryption", f"{rule}/KMSMasterKeyID"),
+            _SSE_DATA: setting_text(bucket, "encryption", f"{rule}/KMSDataEncryption"),
+        }
+    )
 
 
 def _read_encryption(headers: Mapping[str, str]) -> dict[str, str]:

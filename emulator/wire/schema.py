@@ -6,9 +6,10 @@
         TargetPrefix?
 
 An element is there once; with `?` perhaps, with `*` any number of times, with `+` at least once. What follows a colon
-is what its text may be: `a|b` is one of these words, `1..70` a whole number within these bounds (`0..` has no upper
-one); without a colon it is any text, and not an empty one where the element must be there. `= false` is what an absent
-element says in the answer. Elements may come in any order, and are given back in that of the schema.
+is what its text may be: `a|b` is one of these words, `bool` is `true` or `false` in whatever case (some SDKs write
+`True`), `1..70` a whole number within these bounds (`0..` has no upper one); without a colon it is any text, and not an
+empty one where the element must be there. `= false` is what an absent element says in the answer. Elements may come in
+any order, and are given back in that of the schema.
 """
 
 import re
@@ -23,6 +24,7 @@ _LINE = re.compile(r"( *)([\w-]+)([?*+]?)(?:: (\S+))?(?: = (\S+))?")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 _INDENT = 2
+_RULES = {"": "there and not empty", "bool": "true or false"}
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -66,7 +68,10 @@ class Node(msgspec.Struct, frozen=True):
         return content
 
     def _check_text(self, text: str) -> str:
-        if not self.text:
+        if self.text == "bool":
+            text = text.lower()
+            is_good = text in ("true", "false")
+        elif not self.text:
             is_good = bool(text) or self.times != ""
         elif ".." in self.text:
             low, _, high = self.text.partition("..")
@@ -74,7 +79,7 @@ class Node(msgspec.Struct, frozen=True):
         else:
             is_good = text in self.text.split("|")
         if not is_good:
-            raise MalformedXML(hint=f"<{self.name}> is {text!r}; it must be {self.text or 'there and not empty'}.")
+            raise MalformedXML(hint=f"<{self.name}> is {text!r}; it must be {_RULES.get(self.text, self.text)}.")
         return text
 
 

@@ -137,6 +137,63 @@ async def test_get_bucket_info_answers_the_whole_document(make_oss: MakeOss, clo
     assert answer.texts("Bucket/ServerSideEncryptionRule/SSEAlgorithm") == ["None"]
 
 
+@pytest.mark.parametrize(
+    ("sub_resource", "document", "told"),
+    [
+        pytest.param(
+            "logging",
+            "<BucketLoggingStatus><LoggingEnabled><TargetBucket>examplebucket</TargetBucket>"
+            "<TargetPrefix>p-</TargetPrefix></LoggingEnabled></BucketLoggingStatus>",
+            {"BucketPolicy/LogBucket": "examplebucket", "BucketPolicy/LogPrefix": "p-"},
+            id="logging",
+        ),
+        pytest.param(
+            "encryption",
+            "<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>KMS</SSEAlgorithm>"
+            "<KMSMasterKeyID>key</KMSMasterKeyID><KMSDataEncryption>SM4</KMSDataEncryption>"
+            "</ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>",
+            {
+                "ServerSideEncryptionRule/SSEAlgorithm": "KMS",
+                "ServerSideEncryptionRule/KMSMasterKeyID": "key",
+                "ServerSideEncryptionRule/KMSDataEncryption": "SM4",
+            },
+            id="encryption",
+        ),
+        pytest.param(
+            "accessmonitor",
+            "<AccessMonitorConfiguration><Status>Enabled</Status></AccessMonitorConfiguration>",
+            {"AccessMonitor": "Enabled"},
+            id="access monitor",
+        ),
+        pytest.param(
+            "transferAcceleration",
+            "<TransferAccelerationConfiguration><Enabled>true</Enabled></TransferAccelerationConfiguration>",
+            {"TransferAcceleration": "Enabled"},
+            id="transfer acceleration",
+        ),
+        pytest.param(
+            "publicAccessBlock",
+            "<PublicAccessBlockConfiguration><BlockPublicAccess>false</BlockPublicAccess></PublicAccessBlockConfiguration>",
+            {"BlockPublicAccess": "false"},
+            id="public access block",
+        ),
+        pytest.param(
+            "resourceGroup",
+            "<BucketResourceGroupConfiguration><ResourceGroupId>rg-one</ResourceGroupId>"
+            "</BucketResourceGroupConfiguration>",
+            {"ResourceGroupId": "rg-one"},
+            id="resource group",
+        ),
+    ],
+)
+async def test_get_bucket_info_tells_the_settings(
+    oss: OssClient, sub_resource: str, document: str, told: dict[str, str]
+):
+    assert (await oss.request("PUT", f"/examplebucket?{sub_resource}", body=document)).status == 200
+    answer = await oss.request("GET", "/examplebucket?bucketInfo")
+    assert {path: answer.xml.findtext(f"Bucket/{path}") for path in told} == told
+
+
 async def test_get_bucket_info_with_a_public_endpoint(make_oss: MakeOss):
     oss = await make_oss(server=Server(host="127.0.0.1", port=0, public_endpoint="http://oss.test"))
     answer = await oss.request("GET", "/examplebucket?bucketInfo")

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
+from emulator.wire.attributes import DEFAULT_KMS_KEY_ID
 from tests.client import OssClient, Response
 
 
@@ -21,28 +22,129 @@ def row(sub_resource: str, absent: str, put: str, got: str = "") -> object:
     return pytest.param(Row(sub_resource, absent, put, got or put), id=sub_resource)
 
 
-LOGGING = (
-    "<BucketLoggingStatus><LoggingEnabled>{}<TargetPrefix>p-</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
+def inside(**elements: object) -> str:
+    """Elements that hold text; of a list there is one for each."""
+    return "".join(
+        f"<{name}>{text}</{name}>"
+        for name, texts in elements.items()
+        for text in (texts if isinstance(texts, list) else [texts])
+    )
+
+
+def element(root: str, **elements: object) -> str:
+    return f"<{root}>{inside(**elements)}</{root}>"
+
+
+def logging_to(bucket: str, **others: str) -> str:
+    return element("BucketLoggingStatus", LoggingEnabled=inside(TargetBucket=bucket, **others))
+
+
+def encryption(**elements: str) -> str:
+    return element("ServerSideEncryptionRule", ApplyServerSideEncryptionByDefault=inside(**elements))
+
+
+def object_worm(retention: str) -> str:
+    return (
+        "<ObjectWormConfiguration><ObjectWormEnabled>Enabled</ObjectWormEnabled><Rule><DefaultRetention>"
+        f"<Mode>COMPLIANCE</Mode>{retention}</DefaultRetention></Rule></ObjectWormConfiguration>"
+    )
+
+
+REFERERS = "<RefererList><Referer>http://*.a.test</Referer><Referer>http://b.test</Referer></RefererList>"
+BLACKLIST = "<RefererBlacklist><Referer>http://bad.a.test</Referer></RefererBlacklist>"
+RULE = (
+    "<Rule><ID>one</ID><Action>forbid</Action><Prefix>a/</Prefix><Suffix>.txt</Suffix>"
+    "<Principals><Principal>1234567890123456</Principal></Principals></Rule>"
 )
 
 ROWS = [
+    row("logging", "<BucketLoggingStatus></BucketLoggingStatus>", logging_to("examplebucket", TargetPrefix="p-")),
     row(
-        "logging",
-        "<BucketLoggingStatus></BucketLoggingStatus>",
-        LOGGING.format("<TargetBucket>examplebucket</TargetBucket>"),
+        "userDefinedLogFieldsConfig",
+        "NoSuchUserDefinedLogFieldsConfig",
+        "<UserDefinedLogFieldsConfiguration><HeaderSet><header>a</header><header>b</header></HeaderSet>"
+        "<ParamSet><parameter>c</parameter></ParamSet></UserDefinedLogFieldsConfiguration>",
+    ),
+    row(
+        "referer",
+        "<RefererConfiguration><AllowEmptyReferer>true</AllowEmptyReferer>"
+        "<AllowTruncateQueryString>true</AllowTruncateQueryString><TruncatePath>false</TruncatePath>"
+        "<RefererList></RefererList></RefererConfiguration>",
+        f"<RefererConfiguration>{BLACKLIST}{REFERERS}<AllowEmptyReferer>false</AllowEmptyReferer></RefererConfiguration>",
+        "<RefererConfiguration><AllowEmptyReferer>false</AllowEmptyReferer>"
+        "<AllowTruncateQueryString>true</AllowTruncateQueryString><TruncatePath>false</TruncatePath>"
+        f"{REFERERS}{BLACKLIST}</RefererConfiguration>",
+    ),
+    row(
+        "encryption",
+        "NoSuchServerSideEncryptionRule",
+        encryption(SSEAlgorithm="KMS", KMSMasterKeyID="key", KMSDataEncryption="SM4"),
     ),
     row(
         "requestPayment",
-        "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
-        "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>",
+        element("RequestPaymentConfiguration", Payer="BucketOwner"),
+        element("RequestPaymentConfiguration", Payer="Requester"),
+    ),
+    row(
+        "transferAcceleration",
+        "NoSuchTransferAccelerationConfiguration",
+        element("TransferAccelerationConfiguration", Enabled="True"),
+        element("TransferAccelerationConfiguration", Enabled="true"),
     ),
     row(
         "accessmonitor",
-        "<AccessMonitorConfiguration><Status>Disabled</Status></AccessMonitorConfiguration>",
-        "<AccessMonitorConfiguration><Status>Enabled</Status></AccessMonitorConfiguration>",
+        element("AccessMonitorConfiguration", Status="Disabled"),
+        element("AccessMonitorConfiguration", Status="Enabled"),
+    ),
+    row(
+        "publicAccessBlock",
+        element("PublicAccessBlockConfiguration", BlockPublicAccess="false"),
+        element("PublicAccessBlockConfiguration", BlockPublicAccess="true"),
+    ),
+    row(
+        "resourceGroup",
+        element("BucketResourceGroupConfiguration", ResourceGroupId=""),
+        element("BucketResourceGroupConfiguration", ResourceGroupId="rg-aek27tc"),
+    ),
+    row(
+        "httpsConfig",
+        element("HttpsConfiguration", TLS="<Enable>false</Enable>"),
+        element(
+            "HttpsConfiguration",
+            TLS="<Enable>true</Enable><TLSVersion>TLSv1.2</TLSVersion><TLSVersion>TLSv1.3</TLSVersion>",
+            CipherSuite="<Enable>true</Enable><StrongCipherSuite>false</StrongCipherSuite>"
+            "<CustomCipherSuite>ECDHE-RSA-AES128-SHA256</CustomCipherSuite>"
+            "<TLS13CustomCipherSuite>TLS_AES_128_GCM_SHA256</TLS13CustomCipherSuite>",
+        ),
+    ),
+    row(
+        "archiveDirectRead",
+        "NoSuchArchiveDirectReadConfiguration",
+        element("ArchiveDirectReadConfiguration", Enabled="true"),
+    ),
+    row(
+        "overwriteConfig",
+        "NoSuchBucketOverwriteConfig",
+        f"<OverwriteConfiguration>{RULE}<Rule><Action>forbid</Action></Rule></OverwriteConfiguration>",
+    ),
+    row("objectWorm", "NoSuchWORMConfiguration", object_worm("<Days>7</Days>")),
+    row(
+        "qosInfo",
+        "NoSuchBucketQosInfo",
+        element("QoSConfiguration", TotalQps=100, TotalUploadBandwidth=-1),
+        element("QoSConfiguration", TotalUploadBandwidth=-1, TotalQps=100),
+    ),
+    row("qos", element("BucketUserQos", StorageCapacity=-1), element("BucketUserQos", StorageCapacity=100)),
+    row(
+        "quota",
+        "NoSuchBucketStorageQuota",
+        element("QuotaConfiguration", StorageQuota=1048576, Mode="Strict"),
     ),
 ]
-DELETABLE = {"logging"}
+DELETABLE = {
+    *("logging", "userDefinedLogFieldsConfig", "encryption", "publicAccessBlock", "overwriteConfig", "qosInfo"),
+    "quota",
+}
 
 
 async def ask(oss: OssClient, method: str, sub_resource: str, body: str = "") -> Response:
@@ -110,7 +212,110 @@ async def test_settings_do_not_disturb_each_other(oss: OssClient):
 # --- What no schema can say -------------------------------------------------------------------------------------------
 
 
-async def test_logs_go_into_a_bucket_that_exists(oss: OssClient):
-    answer = await ask(oss, "PUT", "logging", LOGGING.format("<TargetBucket>missing-bucket</TargetBucket>"))
-    assert (answer.status, answer.code) == (400, "InvalidTargetBucketForLogging")
-    assert answer.message == "put bucket log requester is not target bucket owner."
+@pytest.mark.parametrize(
+    ("sub_resource", "document", "code", "message"),
+    [
+        pytest.param(
+            "logging",
+            logging_to("missing-bucket"),
+            "InvalidTargetBucketForLogging",
+            "put bucket log requester is not target bucket owner.",
+            id="a log into a bucket that does not exist",
+        ),
+        pytest.param(
+            "encryption",
+            encryption(SSEAlgorithm="DES"),
+            "InvalidEncryptionAlgorithmError",
+            "The Encryption request you specified is not valid. Supported value: AES256/SM4/KMS.",
+            id="an algorithm that OSS does not have",
+        ),
+        pytest.param(
+            "encryption",
+            encryption(SSEAlgorithm="AES256", KMSMasterKeyID="key"),
+            "InvalidArgument",
+            "KMSMasterKeyID is not applicable if the default sse algorithm is not KMS",
+            id="a key without KMS",
+        ),
+        pytest.param(
+            "encryption",
+            encryption(SSEAlgorithm="KMS", KMSDataEncryption="AES256"),
+            "InvalidDataEncryptionAlgorithmError",
+            "The KMS Data Encryption request you specified is not valid. Supported value:SM4",
+            id="a data algorithm that OSS does not have",
+        ),
+        pytest.param(
+            "resourceGroup",
+            element("BucketResourceGroupConfiguration", ResourceGroupId="group 1"),
+            "ResourceGroupIdPreCheckError",
+            "The resource group id precheck error",
+            id="no id of a resource group",
+        ),
+        *(
+            pytest.param("objectWorm", object_worm(retention), "MalformedXML", "", id=f"object WORM: {case}")
+            for case, retention in {"no time": "", "two times": "<Days>1</Days><Years>1</Years>"}.items()
+        ),
+        pytest.param(
+            "overwriteConfig",
+            f"<OverwriteConfiguration>{RULE}{RULE}</OverwriteConfiguration>",
+            "MalformedXML",
+            "",
+            id="two rules of one id",
+        ),
+        pytest.param(
+            "overwriteConfig",
+            element("OverwriteConfiguration", Rule=["<Action>forbid</Action>"] * 101),
+            "MalformedXML",
+            "",
+            id="too many rules",
+        ),
+    ],
+)
+async def test_a_document_that_fits_its_schema_may_yet_be_refused(
+    oss: OssClient, sub_resource: str, document: str, code: str, message: str
+):
+    answer = await ask(oss, "PUT", sub_resource, document)
+    assert (answer.status, answer.code) == (400, code)
+    assert message in (answer.message or "")
+
+
+async def test_what_is_empty_beside_aes256_is_taken(oss: OssClient):
+    document = encryption(SSEAlgorithm="AES256", KMSMasterKeyID="", KMSDataEncryption="")
+    assert (await ask(oss, "PUT", "encryption", document)).status == 200
+    assert bare((await ask(oss, "GET", "encryption")).body) == document
+
+
+# --- What the settings do ---------------------------------------------------------------------------------------------
+
+SSE = "x-oss-server-side-encryption"
+
+
+@pytest.mark.parametrize(
+    ("rule", "headers"),
+    [
+        pytest.param({"SSEAlgorithm": "AES256", "KMSMasterKeyID": ""}, {SSE: "AES256"}, id="AES256"),
+        pytest.param({"SSEAlgorithm": "SM4"}, {SSE: "SM4"}, id="SM4"),
+        pytest.param({"SSEAlgorithm": "KMS"}, {SSE: "KMS", f"{SSE}-key-id": DEFAULT_KMS_KEY_ID}, id="KMS"),
+        pytest.param(
+            {"SSEAlgorithm": "KMS", "KMSMasterKeyID": "key", "KMSDataEncryption": "SM4"},
+            {SSE: "KMS", f"{SSE}-key-id": "key", "x-oss-server-side-data-encryption": "SM4"},
+            id="KMS with all it can say",
+        ),
+    ],
+)
+async def test_new_objects_have_the_encryption_of_their_bucket(
+    oss: OssClient, rule: dict[str, str], headers: dict[str, str]
+):
+    def of(answer: Response) -> dict[str, str]:
+        return {name: value for name, value in answer.headers.items() if name.startswith("x-oss-server-side-")}
+
+    await oss.put("before", "x")
+    await ask(oss, "PUT", "encryption", encryption(**rule))
+    assert of(await oss.put("after", "x")) == headers
+    assert of(await oss.get("after")) == headers
+    assert of(await oss.get("before")) == {}
+    copied = await oss.request("PUT", "/examplebucket/copy", headers={"x-oss-copy-source": "/examplebucket/before"})
+    assert of(copied) == headers
+    assert of(await oss.request("POST", "/examplebucket/parts?uploads")) == headers
+    assert of(await oss.put("own", "x", x_oss_server_side_encryption="SM4")) == {SSE: "SM4"}
+    await ask(oss, "DELETE", "encryption")
+    assert of(await oss.put("after", "x")) == {}

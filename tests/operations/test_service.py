@@ -28,6 +28,7 @@ async def test_list_buckets_gives_the_address_at_which_the_emulator_was_spoken_t
         "      <Location>oss-cn-hangzhou</Location>\n"
         "      <Name>examplebucket</Name>\n"
         "      <Region>cn-hangzhou</Region>\n"
+        "      <ResourceGroupId></ResourceGroupId>\n"
         "      <StorageClass>Standard</StorageClass>\n"
         "    </Bucket>\n"
         "  </Buckets>\n"
@@ -66,10 +67,95 @@ async def test_list_buckets_with_a_bad_page_size_is_refused(oss: OssClient, valu
     assert answer.texts("EC") == ["0017-00000289"]
 
 
-@pytest.mark.parametrize("query", ["tag-key=a", "tag-value=b", "tagging=%22a%22:%22b%22"])
-async def test_list_buckets_by_tag_is_not_emulated(oss: OssClient, query: str):
+def tagging(**tags: str) -> str:
+    inside = "".join(f"<Tag><Key>{key}</Key><Value>{value}</Value></Tag>" for key, value in tags.items())
+    return f"<Tagging><TagSet>{inside}</TagSet></Tagging>"
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("tag-key=a", ["my-1", "my-2"]),
+        ("tag-key=a&tag-value=1", ["my-1"]),
+        ("tag-key=a&tag-value=", []),
+        ("tag-key=missing", []),
+        ("tagging=%22a%22:%222%22,%22b%22:%22%E6%9D%AD%E5%B7%9E%22", ["my-2"]),
+        ("tagging=%22a%22:%221%22,%22b%22:%22%E6%9D%AD%E5%B7%9E%22", []),
+        ("tagging=", ["my-1", "my-2", "my-3"]),
+        ("tag-key=a&prefix=my-2", ["my-2"]),
+        ("tag-key=a&max-keys=1", ["my-1"]),
+        ("tag-key=a&marker=my-1", ["my-2"]),
+    ],
+)
+async def test_list_buckets_with_tags(make_oss: MakeOss, query: str, names: list[str]):
+    oss = await make_oss(buckets=("my-1", "my-2", "my-3"))
+    await oss.request("PUT", "/my-1?tagging", body=tagging(a="1"))
+    await oss.request("PUT", "/my-2?tagging", body=tagging(a="2", b="杭州"))
     answer = await oss.request("GET", f"/?{query}")
-    assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert answer.texts("Buckets/Bucket/Name") == names
+    assert answer.texts("IsTruncated") == ["true" if "max-keys=1" in query else "false"]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("tag-value=1", "tag-value"),
+        ("tag-key=a&tagging=%22a%22:%221%22", "tagging"),
+        ("tagging=a:1", "tagging"),
+        ("tagging=%22a%22:1", "tagging"),
+    ],
+)
+async def test_list_buckets_with_tags_that_are_not_asked_for_as_they_must_be(oss: OssClient, query: str, name: str):
+    answer = await oss.request("GET", f"/?{query}")
+    assert (answer.status, answer.code, answer.texts("ArgumentName")) == (400, "InvalidArgument", [name])
+
+
+async def test_list_buckets_of_a_resource_group(make_oss: MakeOss):
+    oss = await make_oss(buckets=("my-1", "my-2"))
+    group = {"x-oss-resource-group-id": "rg-one"}
+    assert (await oss.request("PUT", "/my-3", headers=group)).status == 200
+    body = (
+        "<BucketResourceGroupConfiguration><ResourceGroupId>rg-one</ResourceGroupId></BucketResourceGroupConfiguration>"
+    )
+    assert (await oss.request("PUT", "/my-1?resourceGroup", body=body)).status == 200
+    answer = await oss.request("GET", "/", headers=group)
+    assert answer.texts("Buckets/Bucket/Name") == ["my-1", "my-3"]
+    assert answer.texts("Buckets/Bucket/ResourceGroupId") == ["rg-one", "rg-one"]
+    refused = await oss.request("PUT", "/my-4", headers={"x-oss-resource-group-id": "one"})
+    assert (refused.status, refused.code) == (400, "ResourceGroupIdPreCheckError")
+
+
+# --- DescribeRegions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["regions", "regions=", "regions=oss-cn-hangzhou"])
+async def test_describe_regions_tells_the_endpoints_of_the_one_region(oss: OssClient, query: str):
+    answer = await oss.request("GET", f"/?{query}")
+    assert (answer.status, answer.xml.tag) == (200, "RegionInfoList")
+    assert [(child.tag, child.text) for child in answer.xml.findall("RegionInfo/*")] == [
+        ("Region", "oss-cn-hangzhou"),
+        ("InternetEndpoint", "oss-cn-hangzhou.aliyuncs.com"),
+        ("InternalEndpoint", "oss-cn-hangzhou-internal.aliyuncs.com"),
+        ("AccelerateEndpoint", "oss-accelerate.aliyuncs.com"),
+    ]
+
+
+async def test_describe_regions_follows_the_configuration(make_oss: MakeOss):
+    server = Server(host="127.0.0.1", port=0, public_endpoint="http://oss.test:8280")
+    oss = await make_oss(server=server, auth=Auth(mode="off", region="cn-beijing"))
+    answer = await oss.request("GET", "/?regions")
+    assert answer.texts("RegionInfo/Region") == ["oss-cn-beijing"]
+    assert (
+        answer.texts("RegionInfo/InternetEndpoint") == answer.texts("RegionInfo/InternalEndpoint") == ["oss.test:8280"]
+    )
+
+
+async def test_describe_regions_knows_no_other(oss: OssClient):
+    answer = await oss.request("GET", "/?regions=oss-cn-beijing")
+    assert (answer.status, answer.code) == (404, "NoSuchRegion")
+
+
+# --- Who may ----------------------------------------------------------------------------------------------------------
 
 
 async def test_list_buckets_is_not_for_anonymous_clients(make_oss: MakeOss):

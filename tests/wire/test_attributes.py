@@ -1,4 +1,5 @@
 import base64
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,16 +10,17 @@ from emulator.errors import (
     InvalidTag,
     OssError,
 )
-from emulator.model import Acl, ObjectAttributes, StorageClass
+from emulator.model import Acl, Bucket, ObjectAttributes, StorageClass
 from emulator.wire.attributes import DEFAULT_KMS_KEY_ID, attribute_headers, parse_forbid_overwrite, read_attributes
 
+BUCKET = Bucket("examplebucket", datetime(2024, 6, 1, tzinfo=UTC), storage_class=StorageClass.IA)
 SSE = "x-oss-server-side-encryption"
 SSE_KEY_ID = "x-oss-server-side-encryption-key-id"
 SSE_DATA = "x-oss-server-side-data-encryption"
 
 
 def read(**headers: str) -> ObjectAttributes:
-    return read_attributes({name.replace("_", "-"): value for name, value in headers.items()}, StorageClass.IA)
+    return read_attributes({name.replace("_", "-"): value for name, value in headers.items()}, BUCKET)
 
 
 def persistent(**headers: str) -> str:

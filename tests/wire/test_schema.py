@@ -14,7 +14,7 @@ SCHEMA = parse_schema(
       Place?
         Street
         House*
-      Paid?: true|false = false
+      Paid?: bool = false
     """
 )
 
@@ -32,7 +32,7 @@ def read(inside: str) -> Content:
             id="what is absent has its default, or is left out",
         ),
         pytest.param(
-            "<Paid>true</Paid><Place><House>2</House><Street> a </Street><House>1</House></Place><Kind>large</Kind>"
+            "<Paid>True</Paid><Place><House>2</House><Street> a </Street><House>1</House></Place><Kind>large</Kind>"
             "<Offset>0</Offset><Count>70</Count>",
             [
                 ("Count", "70"),
@@ -66,7 +66,10 @@ def test_a_document_is_read_as_its_schema_says(inside: str, content: Content):
         pytest.param(
             "<Count>1</Count><Offset>-1</Offset>", "<Offset> is '-1'; it must be 0...", id="below an open bound"
         ),
-        pytest.param("<Count>1</Count><Paid>yes</Paid>", "<Paid> is 'yes'; it must be true|false.", id="another word"),
+        pytest.param(
+            "<Count>1</Count><Paid>yes</Paid>", "<Paid> is 'yes'; it must be true or false.", id="another word"
+        ),
+        pytest.param("<Count>1</Count><Kind>huge</Kind>", "<Kind> is 'huge'; it must be small|large.", id="no choice"),
         pytest.param("<Count>1</Count><Place/>", "<Place> lacks <Street>.", id="missing inside"),
         pytest.param(
             "<Count>1</Count><Place><Street/></Place>",

@@ -143,6 +143,10 @@ class Ids:
         """
         return f"{int(now.timestamp()):08X}{self._random_bytes(8).hex().upper()}"
 
+    def token(self) -> str:
+        """32 upper-case hex digits of chance: the id of a retention, the token of a domain."""
+        return self._random_bytes(16).hex().upper()
+
     def upload_id(self, now: datetime) -> str:
         """32 upper-case hex digits: the Unix time in microseconds in the first 16 (so ids sort by time), then chance.
 

@@ -338,6 +338,13 @@ class AccessKeyIdAndSecurityTokenNotMatch(OssError):
     ec = "0002-00000004"
 
 
+class CnameDenied(OssError):
+    """The domain belongs to another bucket. Guess: the message."""
+
+    status = 403
+    message = "The cname is denied."
+
+
 class NeedVerifyDomainOwnership(OssError):
     """Nobody has shown that the domain belongs to the owner of the bucket. Guess: the message."""
 

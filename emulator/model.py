@@ -92,8 +92,18 @@ class CorsConfiguration(msgspec.Struct, frozen=True):
     response_vary: bool = False
 
 
+class BucketWorm(msgspec.Struct, frozen=True):
+    """A retention: how many days after its last change an object may be neither changed nor deleted."""
+
+    id: str
+    days: int
+    created: datetime
+    is_locked: bool = False
+
+
 class Bucket(msgspec.Struct, frozen=True):
-    """A bucket and its settings. `cors` is `None` where nobody has set rules, `versioning` where it never was on.
+    """A bucket and its settings. `cors` is `None` where nobody has set any rules, `worm` where nobody has begun one,
+    `versioning` where it never was on.
 
     `documents` are the settings that are kept as they are given back: XML by sub-resource (`logging`), or by
     sub-resource and name where a bucket has several (`inventory/report`). What nobody has set is not in it.
@@ -105,6 +115,7 @@ class Bucket(msgspec.Struct, frozen=True):
     storage_class: StorageClass = StorageClass.STANDARD
     redundancy: str = "LRS"
     cors: CorsConfiguration | None = None
+    worm: BucketWorm | None = None
     documents: dict[str, str] = {}
     versioning: Versioning | None = None
 

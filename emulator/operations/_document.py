@@ -10,6 +10,8 @@ from emulator.errors import EntityTooLarge, MalformedXML
 from emulator.wire.digests import check_content_md5
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
+from emulator.wire.schema import Node
+from emulator.wire.settings import setting_document
 from emulator.wire.xml import Content, Elements, build_document, parse_document
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
@@ -31,6 +33,24 @@ async def read_document(
         raise MalformedXML(ec=ec, hint=f"A document may have {limit} bytes.") from error
     check_content_md5(request.headers, hashlib.md5(body, usedforsecurity=False).digest())
     return parse_document(body, root, ec=ec) if body else None
+
+
+async def read_setting(request: OssRequest, schema: Node) -> str:
+    """The document in the request's body in the form in which a bucket keeps it and it is given back.
+
+    Raises:
+        InvalidDigest: the body does not fit its Content-MD5.
+        MalformedXML: it is empty, or does not fit `schema`.
+    """
+    document = await read_document(request, schema.name)
+    if document is None:
+        raise MalformedXML(hint=f"The body is empty; the operation wants a <{schema.name}>.")
+    return setting_document(schema.name, schema.read(document))
+
+
+def kept_response(document: str) -> OssResponse:
+    """200 with a document that a bucket keeps."""
+    return OssResponse(200, {"Content-Type": "application/xml"}, document.encode())
 
 
 def document_response(root: str, content: Content, headers: Mapping[str, str] | None = None) -> OssResponse:

@@ -31,12 +31,12 @@ from emulator.errors import (
     ResourceGroupIdPreCheckError,
 )
 from emulator.model import Bucket
-from emulator.operations._document import document_response, read_document
+from emulator.operations._document import document_response, kept_response, read_setting
 from emulator.operations._table import operation
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 from emulator.wire.schema import Node, parse_schema
-from emulator.wire.settings import setting_document
+from emulator.wire.settings import parse_setting
 from emulator.wire.xml import Elements
 
 RESOURCE_GROUP = "resourceGroup"
@@ -61,16 +61,10 @@ class Setting(msgspec.Struct, frozen=True):
         Raises:
             InvalidDigest, MalformedXML, and what `check` raises.
         """
-        root = self.schema.name
-        document = await read_document(request, root)
-        if document is None:
-            raise MalformedXML(hint=f"The body is empty; the operation wants a <{root}>.")
-        content = self.schema.read(document)
+        document = await read_setting(request, self.schema)
         if self.check:
-            self.check(ctx, document)
-        await ctx.store.update_bucket(
-            request.bucket, partial(with_document, self.sub_resource, setting_document(root, content))
-        )
+            self.check(ctx, parse_setting(document))
+        await ctx.store.update_bucket(request.bucket, partial(with_document, self.sub_resource, document))
         return OssResponse(200)
 
     async def get(self, ctx: Context, request: OssRequest) -> OssResponse:
@@ -81,7 +75,7 @@ class Setting(msgspec.Struct, frozen=True):
         """
         document = ctx.store.bucket(request.bucket).documents.get(self.sub_resource)
         if document is not None:
-            return OssResponse(200, {"Content-Type": "application/xml"}, document.encode())
+            return kept_response(document)
         if isinstance(self.absent, type):
             raise self.absent(BucketName=request.bucket)
         return document_response(self.schema.name, self.absent)

@@ -21,7 +21,7 @@ _RESERVED = ("http://", "https://", "Aliyun")
 
 
 def _check_tags(ctx: Context, document: Element) -> None:
-    tags = [(tag.findtext("Key", "").strip(), tag.findtext("Value", "").strip()) for tag in document.iter("Tag")]
+    tags = [(tag.findtext("Key", ""), tag.findtext("Value", "")) for tag in document.iter("Tag")]
     if len(tags) > MAX_TAGS:
         raise TooManyTags(hint=f"A bucket can have {MAX_TAGS} tags; these are {len(tags)}.")
     if len(dict(tags)) < len(tags):

@@ -52,24 +52,6 @@ known(
     PutBucketCallbackPolicy              PUT /{bucket}?policy&comp=callback
     GetBucketCallbackPolicy              GET /{bucket}?policy&comp=callback
     DeleteBucketCallbackPolicy           DELETE /{bucket}?policy&comp=callback
-    PutBucketInventory                   PUT /{bucket}?inventory&inventoryId
-    GetBucketInventory                   GET /{bucket}?inventory&inventoryId
-    ListBucketInventory                  GET /{bucket}?inventory
-    DeleteBucketInventory                DELETE /{bucket}?inventory&inventoryId
-    InitiateBucketWorm                   POST /{bucket}?worm
-    AbortBucketWorm                      DELETE /{bucket}?worm
-    CompleteBucketWorm                   POST /{bucket}?wormId
-    ExtendBucketWorm                     POST /{bucket}?wormId&wormExtend
-    GetBucketWorm                        GET /{bucket}?worm
-    PutStyle                             PUT /{bucket}?style&styleName
-    GetStyle                             GET /{bucket}?style&styleName
-    ListStyle                            GET /{bucket}?style
-    DeleteStyle                          DELETE /{bucket}?style&styleName
-    CreateCnameToken                     POST /{bucket}?cname&comp=token
-    GetCnameToken                        GET /{bucket}?cname&comp=token
-    PutCname                             POST /{bucket}?cname&comp=add
-    ListCname                            GET /{bucket}?cname
-    DeleteCname                          POST /{bucket}?cname&comp=delete
     PutBucketRequesterQoSInfo            PUT /{bucket}?requesterQosInfo&qosRequester
     GetBucketRequesterQoSInfo            GET /{bucket}?requesterQosInfo&qosRequester
     ListBucketRequesterQoSInfos          GET /{bucket}?requesterQosInfo

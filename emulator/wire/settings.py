@@ -29,6 +29,16 @@ def read_content(element: Element) -> Content:
     return [(child.tag, read_content(child)) for child in element]
 
 
+def named_settings(bucket: Bucket, sub_resource: str) -> dict[str, str]:
+    """The documents of which a bucket has several, in the order of their names."""
+    start = f"{sub_resource}/"
+    return {
+        name.removeprefix(start): document
+        for name, document in sorted(bucket.documents.items())
+        if name.startswith(start)
+    }
+
+
 def setting_document(root: str, content: Content) -> str:
     """The document as a bucket keeps it."""
     return build_document(root, content).decode()

@@ -6,8 +6,8 @@
         ...emulator.endpoint...
 
 `Emulator` runs in the loop that is running already, `EmulatorThread` in a thread of its own, for clients that block.
-`Config` is what both are given; its sections are in `emulator.config`. A start that fails raises an `EmulatorError`, and
-so do settings that make no sense. `OssError` is what every refusal is, a class for each of OSS's codes in
+`Config` is what both are given; its sections are in `emulator.config`. A start that fails raises an `EmulatorError`,
+and so do settings that make no sense. `OssError` is what every refusal is, a class for each of OSS's codes in
 `emulator.errors`. What a test wants beside that is in `emulator.testing`.
 """
 

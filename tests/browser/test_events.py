@@ -15,7 +15,9 @@ FOLLOW = """async (url, upload, options) => {
   const told = {};
   const end = new Promise((resolve, reject) => {
     const tell = ({type, data, lastEventId}) => {
-      told[type] = {...JSON.parse(data), lastEventId};
+      const record = JSON.parse(data);
+      if (record.operation !== "PutObject") return; // the browser's own, for an icon
+      told[type] = {...record, lastEventId};
       if ("request" in told && "callback" in told) resolve(told);
     };
     source.addEventListener("request", tell);

@@ -15,7 +15,8 @@ RUN useradd --uid 10001 --no-create-home emulator \
     && install --directory --owner=emulator /data
 ENV PATH=/opt/oss-emulator/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    OSS_EMULATOR_SERVER_HOST=0.0.0.0
+    OSS_EMULATOR_SERVER_HOST=0.0.0.0 \
+    OSS_EMULATOR_LOG_REQUESTS=true
 # By number, so that Kubernetes can see that it is not root.
 USER 10001
 # The objects lie in /data/oss-data.

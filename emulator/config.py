@@ -268,10 +268,12 @@ class FaultRule(Section, frozen=True, kw_only=True):
 
 
 class Log(Section, frozen=True):
-    """What is written to stderr."""
+    """What is written to stderr. `requests`: a line of level info for each request that went well, too; `None` says
+    where stderr is a terminal, for a pipe that nobody reads would fill up and stop the emulator."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    requests: bool | None = None
 
 
 class Control(Section, frozen=True):

@@ -95,14 +95,14 @@ class RequestPage(msgspec.Struct, frozen=True):
 
 
 class RequestLog:
-    """Keeps the last `limits.records` requests. `listeners` are called after each one, and must not take long.
+    """Keeps the last `limits.records` requests. `listeners` are called with each one, and must not take long.
 
     `run` tells this log's numbers from those of another run of the emulator.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.recent: Ring[RequestEntry] = Ring(limits.records)
-        self.listeners: set[Callable[[], None]] = set()
+        self.listeners: set[Callable[[RequestEntry], None]] = set()
         self.run = secrets.token_hex(4)
         self._learned: dict[str, tuple[str, str]] = {}  # key and principal by request id
 
@@ -117,7 +117,7 @@ class RequestLog:
             entry = entry._replace(key=key, principal=principal)
         self.recent.add(entry)
         for listener in self.listeners:
-            listener()
+            listener(entry)
 
     def list(self, wanted: RequestFilter, *, after: str | None = None, limit: int = 100) -> RequestPage:
         """The last `limit` requests that fit; with `after`, the first ones behind that id (unknown: from the start)."""
@@ -141,7 +141,7 @@ def record_of(entry: RequestEntry) -> RequestRecord:
         id=entry.id,
         time=entry.received.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         method=_text(entry.method),
-        target=_text(_target(entry.path, entry.query)),
+        target=_text(target_of(entry)),
         operation=entry.operation,
         bucket=_text(entry.bucket),
         object=_text(entry.key),
@@ -160,11 +160,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_TARGET_CHARACTERS else text[:MAX_TARGET_CHARACTERS] + _CUT
 
 
-def _target(path: str, query: str) -> str:
+def target_of(entry: RequestEntry) -> str:
     """Path and query without what would let a reader do as the sender: signatures and tokens become `***`."""
-    if not query:
-        return path
-    return f"{path}?{'&'.join(_without_secret(piece) for piece in query.split('&'))}"
+    if not entry.query:
+        return entry.path
+    return f"{entry.path}?{'&'.join(_without_secret(piece) for piece in entry.query.split('&'))}"
 
 
 def _without_secret(parameter: str) -> str:

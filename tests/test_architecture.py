@@ -18,6 +18,7 @@ FLOORS = [
     {"transport"},
     {"auth", "context"},
     {"wire", "callback", "storage"},
+    {"request_lines"},
     {"faults", "configure", "request_log"},
     {"log"},
     {"config"},

@@ -76,16 +76,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(config: "Config", ready_file: Path | None, command: Sequence[str]) -> int:
+    from emulator.request_lines import RequestLines
     from emulator.server import Emulator
 
     signals = _Signals()
-    async with Emulator(config) as emulator:
-        gc.enable()
-        with ready(ready_file, emulator):
-            if signals.early is not None:
-                return SIGNALLED + signals.early
-            signals.process = await _start(command, _environment(emulator))
-            status = await signals.process.wait()
+    with RequestLines() as lines:
+        async with Emulator(config) as emulator:
+            if log.shows_requests(config.log):
+                lines.follow(emulator.context.requests)
+            gc.enable()
+            with ready(ready_file, emulator):
+                if signals.early is not None:
+                    return SIGNALLED + signals.early
+                signals.process = await _start(command, _environment(emulator))
+                status = await signals.process.wait()
     return SIGNALLED - status if status < 0 else status
 
 

@@ -16,6 +16,8 @@ from emulator.cli.starting import add_options, flags, no_certificates, ready
 from emulator.configure import load
 
 if TYPE_CHECKING:
+    import asyncio
+
     from emulator.config import Config
     from emulator.server import Emulator
 
@@ -61,6 +63,7 @@ def _allow_open_files() -> None:
 async def _serve(config: "Config", ready_file: Path | None) -> None:
     import asyncio
 
+    from emulator.request_lines import RequestLines
     from emulator.server import Emulator
 
     stopping = asyncio.Event()
@@ -75,14 +78,22 @@ async def _serve(config: "Config", ready_file: Path | None) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    async with Emulator(config) as emulator:
-        gc.enable()
-        gc.freeze()  # what is there now stays: no collection need look at it again
-        _introduce(emulator)
-        with ready(ready_file, emulator):
-            print("oss-emulator ready", emulator.endpoint, flush=True)
-            await stopping.wait()
-        logger.info("Stopping; uploads and callbacks in flight may finish. The next signal ends them.")
+    with RequestLines() as lines:
+        async with Emulator(config) as emulator:
+            if log.shows_requests(config.log):
+                lines.follow(emulator.context.requests)
+            await _run(emulator, ready_file, stopping)
+
+
+async def _run(emulator: "Emulator", ready_file: Path | None, stopping: "asyncio.Event") -> None:
+    """Be there until it is time to stop."""
+    gc.enable()
+    gc.freeze()  # what is there now stays: no collection need look at it again
+    _introduce(emulator)
+    with ready(ready_file, emulator):
+        print("oss-emulator ready", emulator.endpoint, flush=True)
+        await stopping.wait()
+    logger.info("Stopping; uploads and callbacks in flight may finish. The next signal ends them.")
 
 
 def _introduce(emulator: "Emulator") -> None:

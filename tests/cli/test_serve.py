@@ -85,6 +85,16 @@ def test_ephemeral_data_go_with_the_process_and_ctrl_c_ends_it_well(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_requests_have_lines_if_asked_for_the_last_ones_too(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("log: {requests: true}\nauth: {mode: off}\n")
+    with serving(tmp_path, "--ephemeral", "--config", str(config)) as (process, endpoint):
+        with urlopen(f"{endpoint}/examplebucket", timeout=TIMEOUT_SECONDS) as answer:
+            request_id = answer.headers["x-oss-request-id"]
+        _, _, errors = stopped(process)
+    assert f" INFO    {request_id} GET /examplebucket -> 200 ListObjects in " in errors
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_upload_and_its_callback_in_flight_finish_before_the_end(tmp_path, number):
     with socket.create_server(("127.0.0.1", 0)) as application, serving(tmp_path, "--ephemeral") as (process, endpoint):

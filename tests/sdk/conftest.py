@@ -36,15 +36,17 @@ def emulator(tmp_path: Path) -> Iterator[EmulatorThread]:
         yield running
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(("oss2", "v1"), id="oss2-V1"),
-        pytest.param(("oss2", "v2"), id="oss2-V2"),
-        pytest.param(("oss2", "v4"), id="oss2-V4"),
-        pytest.param(("alibabacloud-oss-v2", "v1"), id="alibabacloud-oss-v2-V1"),
-        pytest.param(("alibabacloud-oss-v2", "v4"), id="alibabacloud-oss-v2-V4"),
-    ]
-)
+PYTHON_SDKS = [
+    pytest.param(("oss2", "v1"), id="oss2-V1"),
+    pytest.param(("oss2", "v2"), id="oss2-V2"),
+    pytest.param(("oss2", "v4"), id="oss2-V4"),
+    pytest.param(("alibabacloud-oss-v2", "v1"), id="alibabacloud-oss-v2-V1"),
+    pytest.param(("alibabacloud-oss-v2", "v4"), id="alibabacloud-oss-v2-V4"),
+]
+"""Each Python SDK with each version of signatures that it has."""
+
+
+@pytest.fixture(params=PYTHON_SDKS)
 def make_verbs(request: pytest.FixtureRequest, emulator: EmulatorThread) -> MakeVerbs:
     """Makes clients of each Python SDK and signature version; an empty `key_id` is an anonymous one."""
     name, version = request.param

@@ -14,21 +14,13 @@ from emulator import Config, EmulatorThread
 from emulator.config import Callback, Server, Storage
 from tests.app_server import AppServer, encoded
 from tests.sdk.clients import CLIENTS, Client
-from tests.sdk.conftest import KEY_ID, KEY_SECRET, RunNode, ali_oss
+from tests.sdk.conftest import KEY_ID, KEY_SECRET, PYTHON_SDKS, RunNode, ali_oss
 
 BODY = "bucket=${bucket}&object=${object}&size=${size}&etag=${etag}&uid=${x:uid}"
 VARIABLES = encoded({"x:uid": "a b/ä"})
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(("oss2", "v1"), id="oss2-V1"),
-        pytest.param(("oss2", "v2"), id="oss2-V2"),
-        pytest.param(("oss2", "v4"), id="oss2-V4"),
-        pytest.param(("alibabacloud-oss-v2", "v1"), id="alibabacloud-oss-v2-V1"),
-        pytest.param(("alibabacloud-oss-v2", "v4"), id="alibabacloud-oss-v2-V4"),
-    ]
-)
+@pytest.fixture(params=PYTHON_SDKS)
 def client(request: pytest.FixtureRequest, emulator: EmulatorThread) -> Client:
     name, version = request.param
     return CLIENTS[name](emulator.endpoint, KEY_ID, KEY_SECRET, version)

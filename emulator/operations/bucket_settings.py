@@ -307,10 +307,10 @@ setting(
     absent=[("TLS", [("Enable", False)])],
 )
 
-# Source: "PutBucketArchiveDirectRead".
+# Source: "PutBucketArchiveDirectRead"; both Python SDKs for the name of the sub-resource.
 setting(
     "PutBucketArchiveDirectRead GetBucketArchiveDirectRead",
-    "archiveDirectRead",
+    "bucketArchiveDirectRead",
     """
     ArchiveDirectReadConfiguration
       Enabled: bool
@@ -353,21 +353,21 @@ setting(
     check=_check_object_worm,
 )
 
-# Source: the Python SDK V1. Guess: the error where it is not set.
+# Source: the Python SDK V1, which wants all elements in the answer. Guess: the error where it is not set.
 setting(
     "PutBucketQoSInfo GetBucketQoSInfo DeleteBucketQoSInfo",
     "qosInfo",
     """
     QoSConfiguration
-      TotalUploadBandwidth?: -1..
-      IntranetUploadBandwidth?: -1..
-      ExtranetUploadBandwidth?: -1..
-      TotalDownloadBandwidth?: -1..
-      IntranetDownloadBandwidth?: -1..
-      ExtranetDownloadBandwidth?: -1..
-      TotalQps?: -1..
-      IntranetQps?: -1..
-      ExtranetQps?: -1..
+      TotalUploadBandwidth?: -1.. = -1
+      IntranetUploadBandwidth?: -1.. = -1
+      ExtranetUploadBandwidth?: -1.. = -1
+      TotalDownloadBandwidth?: -1.. = -1
+      IntranetDownloadBandwidth?: -1.. = -1
+      ExtranetDownloadBandwidth?: -1.. = -1
+      TotalQps?: -1.. = -1
+      IntranetQps?: -1.. = -1
+      ExtranetQps?: -1.. = -1
     """,
     absent=NoSuchBucketQosInfo,
 )

@@ -118,7 +118,7 @@ ROWS = [
         ),
     ),
     row(
-        "archiveDirectRead",
+        "bucketArchiveDirectRead",
         "NoSuchArchiveDirectReadConfiguration",
         element("ArchiveDirectReadConfiguration", Enabled="true"),
     ),
@@ -132,7 +132,17 @@ ROWS = [
         "qosInfo",
         "NoSuchBucketQosInfo",
         element("QoSConfiguration", TotalQps=100, TotalUploadBandwidth=-1),
-        element("QoSConfiguration", TotalUploadBandwidth=-1, TotalQps=100),
+        element(
+            "QoSConfiguration",
+            **{
+                f"{side}{way}Bandwidth": -1
+                for way in ("Upload", "Download")
+                for side in ("Total", "Intranet", "Extranet")
+            },
+            TotalQps=100,
+            IntranetQps=-1,
+            ExtranetQps=-1,
+        ),
     ),
     row("qos", element("BucketUserQos", StorageCapacity=-1), element("BucketUserQos", StorageCapacity=100)),
     row(

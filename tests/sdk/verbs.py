@@ -8,6 +8,8 @@ import oss2
 
 from tests.sdk.clients import BUCKET, REGION, Oss2, OssV2
 
+REFUSALS = (oss2.exceptions.OssError, v2.exceptions.OperationError)
+
 
 class Head(NamedTuple):
     """What HeadObject says of an object, as the SDK has read it."""
@@ -32,12 +34,17 @@ def refusal(call: Callable[..., object], *arguments: object, **options: object) 
     """The status and Code with which the SDK says that `call` was refused."""
     try:
         call(*arguments, **options)
-    except oss2.exceptions.OssError as error:
-        return error.status, error.code
-    except v2.exceptions.OperationError as error:
-        cause: Any = error.unwrap()
-        return cause.status_code, cause.code
+    except REFUSALS as error:
+        return reason(error)
     raise AssertionError("It was not refused.")
+
+
+def reason(error: Any) -> tuple[int, str]:
+    """The status and Code in one of `REFUSALS`."""
+    if isinstance(error, oss2.exceptions.OssError):
+        return error.status, error.code
+    cause = error.unwrap()
+    return cause.status_code, cause.code
 
 
 class Oss2Verbs(Oss2):

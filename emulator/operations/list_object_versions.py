@@ -52,7 +52,7 @@ async def list_object_versions(ctx: Context, request: OssRequest) -> OssResponse
         if isinstance(entry, str):
             groups.append(("CommonPrefixes", [("Prefix", spell(entry))]))
         else:
-            name = "DeleteMarker" if entry.object is None else "Version"
+            name = "DeleteMarker" if entry.is_marker else "Version"
             versions.append((name, [*_version(entry, spell(entry.key)), ("Owner", account)]))
     following: Elements = []
     if page.is_truncated:
@@ -79,6 +79,6 @@ async def list_object_versions(ctx: Context, request: OssRequest) -> OssResponse
 
 def _version(entry: ListedVersion, key: str) -> Elements:
     head: Elements = [("Key", key), ("VersionId", entry.version_id), ("IsLatest", entry.is_latest)]
-    if entry.object is None:
+    if entry.is_marker:
         return [*head, ("LastModified", format_iso_date(entry.last_modified))]
-    return [*head, *described(entry.object, key)[1:]]
+    return [*head, *described(entry, key)[1:]]

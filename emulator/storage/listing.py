@@ -37,14 +37,12 @@ class ListedObject(msgspec.Struct, frozen=True, gc=False):
     last_modified: datetime
 
 
-class ListedVersion(msgspec.Struct, frozen=True, gc=False):
-    """A version as a listing shows it; of a delete marker `object` is `None`."""
+class ListedVersion(ListedObject, frozen=True, gc=False):
+    """A version as a listing shows it. What a delete marker says of an object means nothing."""
 
-    key: str
     version_id: str
     is_latest: bool
-    last_modified: datetime
-    object: ListedObject | None
+    is_marker: bool
 
 
 class Listing(msgspec.Struct, frozen=True):

@@ -11,15 +11,23 @@ from typing import Any
 
 import msgspec
 
-from emulator.model import NULL_VERSION, DeleteMarker, ObjectRecord, Versioning
-from emulator.storage.columns import READ_COLUMNS, WRITTEN_COLUMNS, from_record, from_time, to_record, to_time
+from emulator.model import NULL_VERSION, DeleteMarker, ObjectRecord, ObjectType, StorageClass, Versioning
+from emulator.storage.columns import (
+    CLASSES,
+    READ_COLUMNS,
+    TYPES,
+    WRITTEN_COLUMNS,
+    from_record,
+    from_time,
+    to_record,
+    to_time,
+)
 from emulator.storage.listing import (
     ListedVersion,
     Position,
     VersionListing,
     following_position,
     group_of,
-    listed_object,
     start_after,
     walk,
 )
@@ -238,9 +246,18 @@ class VersionIndex:
             storage_class: str,
             last_modified: int,
         ) -> ListedVersion:
-            is_latest = latest.setdefault(key, version) == version
-            shown = None if blob is None else listed_object(key, size, etag, kind, storage_class, last_modified)
-            return ListedVersion(key, version, is_latest, to_time(last_modified), shown)
+            is_marker = blob is None
+            return ListedVersion(
+                key,
+                size,
+                etag,
+                ObjectType.NORMAL if is_marker else TYPES[kind],
+                StorageClass.STANDARD if is_marker else CLASSES[storage_class],
+                to_time(last_modified),
+                version,
+                latest.setdefault(key, version) == version,
+                is_marker,
+            )
 
         return make
 

@@ -25,31 +25,45 @@ def fill_folder(folder: Path, bucket: str, count: int) -> None:
         (folder / bucket / key_of(number, count)).touch()
 
 
-def fill_emulator(folder: Path, bucket: str, count: int) -> None:
+def fill_emulator(folder: Path, bucket: str, count: int, *, versions: int = 1, uploads: int = 0) -> None:
     """Make the data directory of an emulator that has stored `count` empty objects and was stopped in good order.
+
+    Each has so many `versions`; of the first keys `uploads` are under way.
 
     The rows are written by the emulator's own verbs, a row at a time, so everything that it keeps with a row (the
     bucket's totals above all) is as after `count` uploads. Only the blobs are left out: they would take minutes to
     make and to remove, and a listing opens none. Nobody may GET these keys.
     """
     # Late: the peers can be measured where the emulator cannot be imported.
-    from emulator.model import Bucket, ObjectAttributes, ObjectRecord, ObjectType
+    from emulator.clock import Ids
+    from emulator.model import (
+        NULL_VERSION,
+        Bucket,
+        MultipartUpload,
+        ObjectAttributes,
+        ObjectRecord,
+        ObjectType,
+        Versioning,
+    )
     from emulator.storage.index import Index
 
     folder.mkdir(parents=True)
     now = datetime.now(UTC)
+    ids = Ids()
     index = Index(folder / "index.sqlite", "none")
     try:
         index.prepare()
         run, _ = index.begin_run()
         with index.transaction():
-            index.put_bucket(Bucket(name=bucket, created=now))
-            for number in range(count):
-                index.put(
+            versioning = Versioning.ENABLED if versions > 1 else None
+            index.put_bucket(Bucket(name=bucket, created=now, versioning=versioning))
+            for place in range(count * versions):
+                number = place // versions
+                index.add(
                     ObjectRecord(
                         bucket=bucket,
                         key=key_of(number, count),
-                        blob=f"{number & 0xFF:02x}-{run:x}-{number:x}",
+                        blob=f"{place & 0xFF:02x}-{run:x}-{place:x}",
                         size=0,
                         etag=EMPTY_MD5.hex().upper(),
                         md5=EMPTY_MD5,
@@ -58,8 +72,13 @@ def fill_emulator(folder: Path, bucket: str, count: int) -> None:
                         type=ObjectType.NORMAL,
                         attributes=ObjectAttributes(),
                         blob_mtime_ns=time.time_ns(),
-                    )
+                        version_id=ids.version_id(now) if versioning else NULL_VERSION,
+                    ),
+                    versioning,
                 )
+            for number in range(uploads):
+                upload_id = ids.upload_id(now)
+                index.uploads.put(MultipartUpload(bucket, key_of(number, count), upload_id, now, ObjectAttributes()))
         index.end_run()
         index.checkpoint("TRUNCATE")
     finally:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bench import fill, load, parts
 from bench.rounds import MIB, Bench, medians
-from bench.subjects import BUCKET, Receiver, Server, Subject, Unmeasured, find_program
+from bench.subjects import BUCKET, Emulator, Receiver, Server, Subject, Unmeasured, find_program
 from bench.table import Reach, Row
 
 SMALL = b"x" * 1024
@@ -207,21 +207,30 @@ def measure_append(bench: Bench) -> list[Row]:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a listing: the query that asks for it beside `list-type` and `max-keys`, and what must be in it."""
+    """A page of a listing: the query that asks for it in a bucket of so many keys, and what must be in it how often."""
 
     name: str
     query_of: Callable[[int], str]
     holds: tuple[bytes, int]
 
 
+VERSIONS_OF_A_KEY = 2
+_OBJECTS = "list-type=2&max-keys=1000"
+KINDS = {
+    "versions": Page("first page", lambda keys: "versions&max-keys=1000", (b"<Version>", 1000)),
+    "uploads": Page("first page", lambda keys: "uploads&max-uploads=1000", (b"<Upload>", 1000)),
+    "objects": Page(
+        "first page", lambda keys: "max-keys=1000", (b"<Contents>", 1000)
+    ),  # with their owners, as versions
+}
 PAGES = (
-    Page("first page", lambda keys: "", (b"<Key>", 1000)),
+    Page("first page", lambda keys: _OBJECTS, (b"<Key>", 1000)),
     Page(
         "last page",
-        lambda keys: f"&start-after={quote(fill.key_of(keys - 1001, keys), safe='')}",
+        lambda keys: f"{_OBJECTS}&start-after={quote(fill.key_of(keys - 1001, keys), safe='')}",
         (b"<IsTruncated>false", 1),
     ),
-    Page("with a delimiter", lambda keys: "&delimiter=%2F", (b"<CommonPrefixes>", fill.PREFIXES)),
+    Page("with a delimiter", lambda keys: f"{_OBJECTS}&delimiter=%2F", (b"<CommonPrefixes>", fill.PREFIXES)),
 )
 
 
@@ -259,9 +268,35 @@ def measure_list(bench: Bench) -> list[Row]:
     return rows
 
 
+def measure_versions(bench: Bench) -> list[Row]:
+    """Pages of 1,000 versions and of 1,000 uploads beside one of 1,000 objects; of many keys with two versions each."""
+    keys = bench.size.listed_keys // VERSIONS_OF_A_KEY
+    with ExitStack() as stack:
+
+        def start(subject: Subject) -> Server:
+            if not isinstance(subject, Emulator) or subject.is_ephemeral:
+                raise Unmeasured("it is not asked for versions")
+            folder = bench.folder()
+            fill.fill_emulator(folder, BUCKET, keys, versions=VERSIONS_OF_A_KEY, uploads=1000)
+            return stack.enter_context(Server(subject, folder))
+
+        started = bench.interleave("versions", 1, bench.subjects, start)
+
+        def probe(server: Server) -> dict[str, float]:
+            return {kind: time_page(server, page, keys) for kind, page in KINDS.items()}
+
+        results = bench.interleave("pages", bench.size.pages, [found[0] for found in started.values()], probe)
+    taken = {kind: medians({name: [turn[kind] for turn in turns] for name, turns in results.items()}) for kind in KINDS}
+    beside = {"objects": taken["objects"]["emulator"]} if "emulator" in taken["objects"] else {}
+    return [
+        Row(f"list 1,000 {kind}", "ms", "less", taken[kind], beside, [Reach(1 / allowed, "objects")])
+        for kind, allowed in (("versions", 1.25), ("uploads", 1.2))  # a version has two elements more than an object
+    ]
+
+
 def time_page(server: Server, page: Page, keys: int) -> float:
     """Ask once for a page of a bucket of `keys` keys; the milliseconds from the request to the end of the answer."""
-    query = f"list-type=2&max-keys=1000{page.query_of(keys)}"
+    query = page.query_of(keys)
     headers = server.headers("GET", BUCKET, query=query)
     with server.connect() as connection:
         connection.connect()
@@ -324,5 +359,6 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "multipart": measure_multipart,
     "append": measure_append,
     "list": measure_list,
+    "versions": measure_versions,
     "callback": measure_callback,
 }

@@ -14,7 +14,6 @@ from aiohttp import web
 from msgspec import structs
 
 from emulator import operations
-from emulator.auth.acl import authorize
 from emulator.auth.authenticate import authenticate
 from emulator.auth.restrictions import restrict
 from emulator.context import Context
@@ -30,6 +29,7 @@ from emulator.errors import (
 from emulator.faults import ConnectionCut, Fault
 from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
+from emulator.operations._access import check_access, check_tagging
 from emulator.operations._table import Operation
 from emulator.request_log import RequestEntry, shortened
 from emulator.transport.impaired import Hangup
@@ -121,7 +121,7 @@ class App:
 
     async def _answer(self, raw: web.BaseRequest, exchange: _Exchange) -> OssResponse:
         context = self._context
-        request, operation, bucket = self._place(exchange)
+        request, operation = self._place(exchange)
         if not operation.takes_callback and ("x-oss-callback" in request.headers or "callback" in request.parameters):
             logger.warning(
                 "%s %s takes no callback: the parameter is ignored, and nobody will be called back",
@@ -137,17 +137,24 @@ class App:
                 exchange.operation = operation.name
             request = structs.replace(request, principal=identity.principal)
             exchange.request = request
-            if identity.principal.is_anonymous:
-                version_id = request.parameters.get("versionId")
-                record = context.store.find(request.bucket, request.key, version_id) if bucket and request.key else None
-                authorize(operation.action, identity.principal, bucket, record, context.config.auth)
-            if bucket is not None and bucket.documents:
-                restrict(bucket, request)
+            self._authorize(operation, request)
         fault = context.faults.meet("request", operation.name, request.bucket, request.key)
         if fault is not None:
             exchange.fault = fault
             return await self._misbehave(raw, request, operation, fault)
         return await operation.handler(context, request)
+
+    def _authorize(self, operation: Operation, request: OssRequest) -> None:
+        """Raise `AccessDenied` unless the sender of `request` may do what it asks for."""
+        context = self._context
+        if not operation.asks_by_key:
+            version_id = request.parameters.get("versionId")
+            check_access(context, request, operation.action, request.bucket, request.key, version_id=version_id)
+            if "x-oss-tagging" in request.headers and operation.action == "PutObject":
+                check_tagging(context, request, request.key)
+        bucket = context.store.find_bucket(request.bucket)
+        if bucket is not None and bucket.documents:
+            restrict(bucket, request)
 
     async def _misbehave(
         self, raw: web.BaseRequest, request: OssRequest, operation: Operation, fault: Fault
@@ -180,7 +187,7 @@ class App:
         headers = {**hint, **response.headers}
         return structs.replace(response, headers=headers, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
 
-    def _place(self, exchange: _Exchange) -> tuple[OssRequest, Operation, Bucket | None]:
+    def _place(self, exchange: _Exchange) -> tuple[OssRequest, Operation]:
         """Which operation the request is, and in which bucket.
 
         Where Host and path both name the bucket and the first reading makes no sense (an object in a bucket that is
@@ -190,24 +197,26 @@ class App:
         try:
             operation = operations.resolve(request)
             exchange.operation = operation.name
-            return request, operation, self._bucket(operation, request)
+            self._check_bucket(operation, request)
+            return request, operation
         except (NoSuchBucket, MethodNotAllowed, OperationNotImplemented):
             if request.address.alternative is not None:
                 other = structs.replace(request, address=request.address.alternative)
                 with suppress(OssError):
                     operation = operations.resolve(other)
-                    bucket = self._bucket(operation, other)
+                    self._check_bucket(operation, other)
                     exchange.request, exchange.operation = other, operation.name
-                    return other, operation, bucket
+                    return other, operation
             raise
 
-    def _bucket(self, operation: Operation, request: OssRequest) -> Bucket | None:
-        """The bucket that the request names; before any authentication, as OSS routes before it asks who is there."""
+    def _check_bucket(self, operation: Operation, request: OssRequest) -> None:
+        """Raise unless there is the bucket that the request names; OSS routes before it asks who is there."""
         if not request.bucket:
-            return None
+            return
         if not is_bucket_name(request.bucket):
             check_bucket_name(request.bucket)
-        return self._context.store.bucket(request.bucket) if operation.needs_bucket else None
+        if operation.needs_bucket:
+            self._context.store.bucket(request.bucket)
 
     def _for_browser(self, request: OssRequest, bucket: Bucket | None, response: OssResponse) -> OssResponse:
         """`response` with what the page that asked for it needs to read it, refusals and failed callbacks included.

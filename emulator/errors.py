@@ -271,9 +271,15 @@ class IncorrectNumberOfFilesInPOSTRequest(OssError):
 
 
 class InvalidPolicyDocument(OssError):
-    """The policy of a form cannot be read, or is not of the shape that it must have."""
+    """The policy of a form or a bucket cannot be read, or is not of the shape that it must have."""
 
     message = "Invalid Policy."
+
+
+class InlineDataTooLarge(OssError):
+    """The policy of a bucket is too long."""
+
+    message = "Inline data exceeds the maximum allowed size."
 
 
 # --- Access ---------------------------------------------------------------------------------------------------------
@@ -396,6 +402,13 @@ class NoSuchVersion(OssError):
 
     status = 404
     message = "The specified version does not exist."
+
+
+class NoSuchBucketPolicy(OssError):
+    """Nobody has given the bucket a policy. Extra: BucketName."""
+
+    status = 404
+    message = "The specified bucket policy does not exist."
 
 
 class NoSuchCORSConfiguration(OssError):

@@ -57,14 +57,27 @@ class Versioning(StrEnum):
     SUSPENDED = "Suspended"
 
 
+class AssumedRole(msgspec.Struct, frozen=True):
+    """Whose temporary key it is that AssumeRole has given out.
+
+    `arn` is `acs:sts::<account>:assumed-role/<role>/<session>`. `policy` is the JSON of the session policy; without one
+    (`""`) the key may do whatever the owner may.
+    """
+
+    arn: str
+    policy: str = ""
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who sent a request. Every configured key is the owner; an anonymous client has no `access_key_id`.
 
     `signature` is the scheme that proved it: `v1`, `v2`, `v4`, `off` (nothing was asked for) or `none` (anonymous).
+    `role` is that of a key from AssumeRole.
     """
 
     access_key_id: str | None
     signature: str
+    role: AssumedRole | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -105,8 +118,9 @@ class Bucket(msgspec.Struct, frozen=True):
     """A bucket and its settings. `cors` is `None` where nobody has set any rules, `worm` where nobody has begun one,
     `versioning` where it never was on.
 
-    `documents` are the settings that are kept as they are given back: XML by sub-resource (`logging`), or by
-    sub-resource and name where a bucket has several (`inventory/report`). What nobody has set is not in it.
+    `documents` are the settings that are kept as they are given back: XML (for `policy` JSON) by sub-resource
+    (`logging`), or by sub-resource and name where a bucket has several (`inventory/report`). What nobody has set is not
+    in it.
     """
 
     name: str

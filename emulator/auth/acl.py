@@ -9,38 +9,28 @@ from emulator.config import Auth
 from emulator.errors import AccessDenied
 from emulator.model import Acl, Bucket, ObjectRecord, Principal
 
-_READS = frozenset(("GetObject", "HeadObject", "GetObjectMeta", "GetSymlink"))
-_WRITES = frozenset(
-    (
-        "PutObject",
-        "PostObject",
-        "AppendObject",
-        "CopyObject",
-        "PutSymlink",
-        "DeleteObject",
-        "DeleteMultipleObjects",
-        "InitiateMultipartUpload",
-        "UploadPart",
-        "UploadPartCopy",
-        "CompleteMultipartUpload",
-        "AbortMultipartUpload",
-        "ListParts",
-    )
-)
+_WRITES = ("PutObject", "DeleteObject", "AbortMultipartUpload", "ListParts")
 _LISTS = frozenset(("ListObjects", "ListObjectVersions"))
 _OBJECT_MESSAGES = {
-    "GetObjectACL": "You do not have read acl permission on this object.",
-    "PutObjectACL": "You do not have write acl permission on this object.",
+    "GetObjectAcl": "You do not have read acl permission on this object.",
+    "PutObjectAcl": "You do not have write acl permission on this object.",
 }
 
 
 def authorize(
-    action: str, principal: Principal, bucket: Bucket | None, record: ObjectRecord | None, auth: Auth
+    action: str,
+    principal: Principal,
+    bucket: Bucket | None,
+    record: ObjectRecord | None,
+    auth: Auth,
+    *,
+    is_form: bool = False,
 ) -> None:
     """Raise `AccessDenied` unless `principal` may do `action` in `bucket` to the object that `record` is.
 
     `action` is the operation's permission name. `bucket` is `None` at service level and while a bucket is being made,
-    `record` is `None` where the action means no object, or one that does not exist.
+    `record` is `None` where the action means no object, or one that does not exist. `is_form` tells a form from
+    other requests.
     """
     if not principal.is_anonymous:
         return
@@ -50,10 +40,10 @@ def authorize(
             ec="",
             hint=f"{action} is never served without a signature: give the client an access key.",
         )
-    if action in _READS:
+    if action == "GetObject":
         _check_object("read", bucket, record)
     elif action in _WRITES:
-        _check_object("write", bucket, record, is_form=action == "PostObject")
+        _check_object("write", bucket, record, is_form=is_form)
     elif not (action in _LISTS and auth.anonymous_list and bucket.acl.lets_anyone_read):
         raise _not_for_anonymous(action, bucket)
 

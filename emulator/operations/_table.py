@@ -37,7 +37,8 @@ class Operation(msgspec.Struct, frozen=True):
     (preflight, form upload). `is_stored_only` is true where what is set is checked, kept and given back, and does
     nothing here. `needs_bucket` is false where a missing bucket is for the operation to find out, after the signature
     has been looked at. `takes_callback` is true for the uploads after which OSS calls back. `claims` are parameters
-    that it reads and that are sub-resources elsewhere.
+    that it reads and that are sub-resources elsewhere. `asks_by_key` is true where the operation itself
+    asks for the permission, for each key in its body.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Operation(msgspec.Struct, frozen=True):
     needs_bucket: bool = True
     takes_callback: bool = False
     claims: tuple[str, ...] = ()
+    asks_by_key: bool = False
 
     @property
     def state(self) -> State:
@@ -90,6 +92,7 @@ def operation(
     needs_bucket: bool = True,
     takes_callback: bool = False,
     claims: tuple[str, ...] = (),
+    asks_by_key: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Put the decorated function into the table under `name`."""
 
@@ -104,6 +107,7 @@ def operation(
                 needs_bucket=needs_bucket,
                 takes_callback=takes_callback,
                 claims=claims,
+                asks_by_key=asks_by_key,
             )
         )
         return handler

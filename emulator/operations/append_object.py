@@ -16,7 +16,7 @@ from emulator.wire.response import OssResponse
 EC_POSITION = "0016-00000502"
 
 
-@operation("AppendObject", "POST /{bucket}/{key}?append")
+@operation("AppendObject", "POST /{bucket}/{key}?append", action="PutObject")
 async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Add the body at `position`, which must be where the object ends; at 0 it may begin one.
 

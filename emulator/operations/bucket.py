@@ -114,7 +114,7 @@ async def delete_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(204)
 
 
-@operation("HeadBucket", "HEAD /{bucket}")
+@operation("HeadBucket", "HEAD /{bucket}", action="GetBucketInfo")
 async def head_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     """Whether the bucket is there, and in which region.
 

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from emulator.auth.acl import authorize
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, InvalidArgument, InvalidRange, MethodNotAllowed
 from emulator.model import ObjectRecord, ObjectType
+from emulator.operations._access import check_access
 from emulator.operations._document import document_response
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
@@ -24,7 +24,7 @@ from emulator.wire.response import OssResponse
 from emulator.wire.version_id import parse_version_id
 
 
-@operation("CopyObject", "PUT /{bucket}/{key} x-oss-copy-source:")
+@operation("CopyObject", "PUT /{bucket}/{key} x-oss-copy-source:", action="PutObject")
 async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Make an object of another one's bytes, or change an object's metadata by copying it onto itself.
 
@@ -66,7 +66,7 @@ async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
     return _with_headers(response, record.etag, record.crc64, record.size, attributes.encryption | versions)
 
 
-@operation("UploadPartCopy", "PUT /{bucket}/{key}?partNumber&uploadId x-oss-copy-source:")
+@operation("UploadPartCopy", "PUT /{bucket}/{key}?partNumber&uploadId x-oss-copy-source:", action="PutObject")
 async def upload_part_copy(ctx: Context, request: OssRequest) -> OssResponse:
     """Make a part of an object's bytes, or of a range of them. A range that cannot be read or met means all of them.
 
@@ -106,8 +106,8 @@ async def _source(
     if version_id is not None:
         parse_version_id(version_id)
     if request.principal.is_anonymous:
-        found = await ctx.store.look(bucket, key) if version_id is None else ctx.store.find(bucket, key, version_id)
-        authorize("GetObject", request.principal, ctx.store.bucket(bucket), found, ctx.config.auth)
+        await ctx.store.look(bucket, key)  # a dropped file has an ACL too, once it is an object
+    check_access(ctx, request, "GetObject", bucket, key, version_id=version_id)
     try:
         record, blob = await ctx.store.read(bucket, key, version_id)
     except MethodNotAllowed as error:  # Guess: the status; its EC is known

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 from emulator.context import Context
 from emulator.errors import MalformedXML, MissingArgument, UserKeyMustBeSpecified
 from emulator.model import NULL_VERSION
+from emulator.operations._access import check_access
 from emulator.operations._document import document_response, read_document
 from emulator.operations._table import operation
 from emulator.operations._versions import DELETE_MARKER, VERSION_ID
@@ -42,7 +43,7 @@ async def delete_object(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(204, headers)
 
 
-@operation("DeleteMultipleObjects", "POST /{bucket}?delete")
+@operation("DeleteMultipleObjects", "POST /{bucket}?delete", action="DeleteObject", asks_by_key=True)
 async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssResponse:
     """Delete up to 1,000 objects or versions; all are reported as deleted, also those that were not there.
 
@@ -50,7 +51,8 @@ async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssRespo
 
     Source: "DeleteMultipleObjects"; the SDKs' suites for the empty answer to a quiet request.
     Differs: Content-MD5, which OSS demands, is demanded by the profile `real` alone, because SDKs can leave it out.
-    Guess: a key that no object can have is refused as in DeleteObject, and with it the request.
+    Guess: a key that no object can have is refused as in DeleteObject, and with it the request; so is one that the
+    sender may not delete.
     Raises: MalformedXML, UserKeyMustBeSpecified, MissingArgument, InvalidDigest, InvalidArgument, InvalidObjectName.
     """
     encode = parse_encoding_type(request.parameters)
@@ -60,6 +62,8 @@ async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssRespo
     if document is None:
         raise MalformedXML(ec=EC_MALFORMED, hint="The body is empty; it must be a <Delete> document with the keys.")
     entries = list(_entries(document))
+    for key, version_id in entries:
+        check_access(ctx, request, "DeleteObject", request.bucket, key, version_id=version_id)
     deletions = await ctx.store.versions.delete(request.bucket, entries)
     if document.findtext("Quiet", "").strip().lower() == "true":
         return OssResponse(200)

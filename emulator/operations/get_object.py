@@ -57,7 +57,7 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(206, headers, FileRange(blob, offset, count))
 
 
-@operation("HeadObject", "HEAD /{bucket}/{key}")
+@operation("HeadObject", "HEAD /{bucket}/{key}", action="GetObject")
 async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
     """What GetObject would say, without the bytes; a Range is ignored.
 
@@ -72,7 +72,7 @@ async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(200, headers)
 
 
-@operation("GetObjectMeta", "HEAD /{bucket}/{key}?objectMeta")
+@operation("GetObjectMeta", "HEAD /{bucket}/{key}?objectMeta", action="GetObject")
 async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
     """Size, ETag, date and CRC alone; conditions are not looked at.
 

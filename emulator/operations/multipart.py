@@ -45,7 +45,7 @@ class ListedPart(msgspec.Struct, frozen=True):
     etag: str
 
 
-@operation("InitiateMultipartUpload", "POST /{bucket}/{key}?uploads")
+@operation("InitiateMultipartUpload", "POST /{bucket}/{key}?uploads", action="PutObject")
 async def initiate_multipart_upload(ctx: Context, request: OssRequest) -> OssResponse:
     """Begin an upload in parts; what is said about the object here, it will have.
 
@@ -78,7 +78,7 @@ async def initiate_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     return structs.replace(response, headers={**response.headers, **attributes.encryption})
 
 
-@operation("UploadPart", "PUT /{bucket}/{key}?partNumber&uploadId")
+@operation("UploadPart", "PUT /{bucket}/{key}?partNumber&uploadId", action="PutObject")
 async def upload_part(ctx: Context, request: OssRequest) -> OssResponse:
     """Store the body as a part, in place of the one of its number. Its size is judged when the upload is completed.
 
@@ -100,7 +100,7 @@ async def upload_part(ctx: Context, request: OssRequest) -> OssResponse:
     )
 
 
-@operation("CompleteMultipartUpload", "POST /{bucket}/{key}?uploadId", takes_callback=True)
+@operation("CompleteMultipartUpload", "POST /{bucket}/{key}?uploadId", action="PutObject", takes_callback=True)
 async def complete_multipart_upload(ctx: Context, request: OssRequest) -> OssResponse:
     """Make the listed parts the object, and call the application server back if asked to. Other parts go.
 

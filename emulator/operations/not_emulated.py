@@ -45,10 +45,6 @@ known(
     PutBucketWebsite                     PUT /{bucket}?website
     GetBucketWebsite                     GET /{bucket}?website
     DeleteBucketWebsite                  DELETE /{bucket}?website
-    PutBucketPolicy                      PUT /{bucket}?policy
-    GetBucketPolicy                      GET /{bucket}?policy
-    DeleteBucketPolicy                   DELETE /{bucket}?policy
-    GetBucketPolicyStatus                GET /{bucket}?policyStatus
     PutBucketCallbackPolicy              PUT /{bucket}?policy&comp=callback
     GetBucketCallbackPolicy              GET /{bucket}?policy&comp=callback
     DeleteBucketCallbackPolicy           DELETE /{bucket}?policy&comp=callback

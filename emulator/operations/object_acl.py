@@ -13,7 +13,7 @@ from emulator.wire.response import OssResponse
 from emulator.wire.version_id import read_version_id
 
 
-@operation("PutObjectACL", "PUT /{bucket}/{key}?acl")
+@operation("PutObjectACL", "PUT /{bucket}/{key}?acl", action="PutObjectAcl")
 async def put_object_acl(ctx: Context, request: OssRequest) -> OssResponse:
     """Set the object's ACL to `x-oss-object-acl`; its ETag and Last-Modified stay.
 
@@ -30,7 +30,7 @@ async def put_object_acl(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(200, version_headers(ctx, record))
 
 
-@operation("GetObjectACL", "GET /{bucket}/{key}?acl")
+@operation("GetObjectACL", "GET /{bucket}/{key}?acl", action="GetObjectAcl")
 async def get_object_acl(ctx: Context, request: OssRequest) -> OssResponse:
     """The object's owner and ACL: `default` if it never got one of its own.
 

@@ -6,12 +6,14 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-from emulator.auth.acl import authorize
+from msgspec import structs
+
 from emulator.auth.post_policy import Policy, SizeRange, check_policy, parse_policy
 from emulator.auth.post_signature import authenticate_form
 from emulator.callback.spec import CallbackSpec
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, EntityTooSmall, InvalidArgument, InvalidPolicyDocument
+from emulator.operations._access import check_access
 from emulator.operations._table import operation
 from emulator.operations._upload import accept_callback, check_free, finish_upload
 from emulator.wire.address import check_key
@@ -40,7 +42,7 @@ _V4_CONDITIONS = ("bucket", "x-oss-signature-version", "x-oss-credential", "x-os
 _TOKEN = "x-oss-security-token"
 
 
-@operation("PostObject", "POST /{bucket}", is_signed=False, takes_callback=True)
+@operation("PostObject", "POST /{bucket}", action="PutObject", is_signed=False, takes_callback=True)
 async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Store the file of a form under the form's key, if its policy allows that, and call the application server back.
 
@@ -128,9 +130,8 @@ def _authorize(ctx: Context, request: OssRequest, form: Form, key: str) -> SizeR
             policy, bucket=request.bucket, fields=form.fields, file_type=form.content_type, now=request.received
         )
         size = policy.size
-    if principal.is_anonymous:
-        bucket = ctx.store.bucket(request.bucket)
-        authorize("PostObject", principal, bucket, ctx.store.find(request.bucket, key), auth)
+    sent = structs.replace(request, principal=principal)
+    check_access(ctx, sent, "PutObject", request.bucket, key, is_form=True)
     return size
 
 

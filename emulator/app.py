@@ -32,6 +32,7 @@ from emulator.operations._absence import explain_absence
 from emulator.operations._access import check_access, check_tagging
 from emulator.operations._table import Operation
 from emulator.request_log import RequestEntry, shortened
+from emulator.sts import service as sts
 from emulator.transport.impaired import Hangup
 from emulator.transport.messages import PHRASES, Messages
 from emulator.transport.reply import Reply
@@ -50,16 +51,22 @@ ControlHandler = Callable[[Context, OssRequest], Awaitable[OssResponse]]
 class _Exchange:
     """One request on its way: what its record will say, as far as it is known.
 
-    `error` is what it was refused with, `fault` what acts on it.
+    `code` and `ec` are those of the error that it was refused with, `fault` is what acts on it.
     """
 
-    __slots__ = ("error", "fault", "operation", "request")
+    __slots__ = ("code", "ec", "fault", "operation", "request")
 
     def __init__(self, request: OssRequest) -> None:
         self.request = request
         self.operation = ""
-        self.error: OssError | None = None
+        self.code = ""
+        self.ec = ""
         self.fault: Fault | None = None
+
+    def refuse(self, error: OssError) -> OssError:
+        """Remember that the request was refused with `error`."""
+        self.code, self.ec = error.code, error.ec or ""
+        return error
 
 
 class App:
@@ -98,20 +105,21 @@ class App:
         try:
             if is_control:
                 response = await self._control(self._context, request)
+            elif sts.is_sts(request):
+                exchange.operation = sts.ACTION
+                response, exchange.code = await sts.respond(self._context, request)
             else:
                 response = await self._answer(raw, exchange)
         except ConnectionCut:
             return self._hang_up(exchange, started)
         except OssError as error:
-            exchange.error = error
             if isinstance(error, OperationNotImplemented):
                 exchange.operation = exchange.operation or error.operation
-            response = self._refusal(request, error)
+            response = self._refusal(request, exchange.refuse(error))
         except Exception as error:
             logger.exception("%s %s %s failed", request.request_id, request.method, request.target)
             hint = f"The emulator itself failed: {type(error).__name__}. Its log has the cause under this request id."
-            exchange.error = InternalError(hint=hint)
-            response = self._refusal(request, exchange.error)
+            response = self._refusal(request, exchange.refuse(InternalError(hint=hint)))
         if not is_control:
             response = self._for_browser(request, bucket, response)
         ended = time.perf_counter()
@@ -129,7 +137,7 @@ class App:
                 operation.name,
             )
         if operation.is_signed:
-            identity = authenticate(request, context.config.auth, request.received)
+            identity = authenticate(request, context.config.auth, request.received, context.temporary_keys)
             if identity.address is not request.address:
                 # Host and path both name the bucket, and it is this reading that was signed.
                 request = structs.replace(request, address=identity.address)
@@ -246,8 +254,8 @@ class App:
         """The reply to what could not be read as HTTP."""
         request = self._messages.unreadable(raw)
         exchange = _Exchange(request)
-        exchange.error = BadRequest(hint="The request is not HTTP as it should be: " + " ".join(reason.split()))
-        response = self._refusal(request, exchange.error)
+        error = BadRequest(hint="The request is not HTTP as it should be: " + " ".join(reason.split()))
+        response = self._refusal(request, exchange.refuse(error))
         self._record(exchange, response, 0, time.perf_counter())
         return self._messages.reply(raw, request, response, 0, keep_alive=False)
 
@@ -260,7 +268,7 @@ class App:
         return Hangup()
 
     def _record(self, exchange: _Exchange, response: OssResponse, seconds: float, ended: float) -> None:
-        request, error = exchange.request, exchange.error
+        request = exchange.request
         self._context.requests.add(
             RequestEntry(
                 request.request_id,
@@ -272,8 +280,8 @@ class App:
                 shortened(request.address.bucket),
                 shortened(request.address.key),
                 response.status,
-                "" if error is None else error.code,
-                "" if error is None else error.ec or "",
+                exchange.code,
+                exchange.ec,
                 response.headers.get("x-emulator-hint", ""),
                 seconds,
                 request.client,

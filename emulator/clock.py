@@ -3,6 +3,7 @@
 import asyncio
 import random
 import secrets
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -124,6 +125,9 @@ def _hasten(timeout: asyncio.Timeout, seconds: float) -> None:
             timeout.reschedule(when - seconds)
 
 
+_ENCODED = b"\xfb\xef\xff"  # is ++// in base64
+
+
 class Ids:
     """Makes the ids that OSS gives out: from chance, or after `seed` always the same ones."""
 
@@ -158,3 +162,14 @@ class Ids:
     def version_id(self, now: datetime) -> str:
         """The id of a version that is made `now`."""
         return form_version_id(now, self._random_bytes(16))
+
+    def temporary_key(self) -> tuple[str, str, str]:
+        """Id, secret and token of a temporary key.
+
+        Source: the samples of AssumeRole. A token has `+`, `/` and `=`, which a URL must encode.
+        """
+        return (
+            f"STS.{self._random_bytes(12).hex()}",
+            self._random_bytes(22).hex(),
+            f"CAIS{b64encode(_ENCODED + self._random_bytes(95)).decode()}",
+        )

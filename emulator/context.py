@@ -10,6 +10,7 @@ from emulator.config import Config
 from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
+from emulator.temporary_keys import TemporaryKeys
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -22,10 +23,12 @@ class Context(msgspec.Struct, frozen=True):
     callbacks: CallbackEngine
     requests: RequestLog
     faults: Faults
+    temporary_keys: TemporaryKeys
 
     async def reset(self) -> None:
-        """Objects, uploads, records away; buckets and faults as configured, clock and ids as started."""
+        """Objects, uploads, records, temporary keys away; buckets and faults as configured, clock and ids as new."""
         self.faults.reset()
+        self.temporary_keys.clear()
         self.clock.reset()
         self.ids.seed(None)
         await asyncio.gather(

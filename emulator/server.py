@@ -37,6 +37,7 @@ from emulator.errors import EmulatorError, NoSuchBucket
 from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
+from emulator.temporary_keys import TemporaryKeys
 from emulator.transport.connection import HttpServer
 
 BACKLOG = 1024
@@ -147,7 +148,9 @@ class Emulator:
             endpoint=lambda: _with_scheme(config.server.public_endpoint) or self.endpoint,
         )
         self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
-        self.context = Context(config, self.clock, self.ids, store, callbacks, RequestLog(config.limits), faults)
+        self.context = Context(
+            config, self.clock, self.ids, store, callbacks, RequestLog(config.limits), faults, TemporaryKeys()
+        )
         app = App(self.context, respond)
         server = HttpServer(app.handle, app.refuse)
         runner = web.ServerRunner(server)

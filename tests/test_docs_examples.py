@@ -35,6 +35,7 @@ EXPECTED = {
     "oss2": "",
     "alibabacloud-oss-v2": "",
     "ali-oss": "200\n",
+    "sts": "200\n403 AccessDenied\n",
     "transfer": "1 loaded, 0 unchanged, 0 failed\n1 exported, 0 unchanged, 0 failed\n",
     "fault": '"error":"ServiceUnavailable"',
     "look": '"hint": "The application server answered 500 to POST /_emulator/receiver?status=500',

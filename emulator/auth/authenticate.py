@@ -21,6 +21,7 @@ from emulator.auth.hints import explain
 from emulator.config import AccessKey, Auth
 from emulator.errors import InvalidArgument, InvalidRequest, OssError, SignatureDoesNotMatch
 from emulator.model import Principal
+from emulator.temporary_keys import NO_KEYS, TemporaryKey, TemporaryKeys
 from emulator.wire.address import Address
 from emulator.wire.request import ANONYMOUS, OssRequest
 
@@ -41,8 +42,10 @@ class Identity(msgspec.Struct, frozen=True):
     address: Address
 
 
-def authenticate(request: OssRequest, auth: Auth, now: datetime) -> Identity:
+def authenticate(request: OssRequest, auth: Auth, now: datetime, temporary: TemporaryKeys = NO_KEYS) -> Identity:
     """Who sent `request`, proved by its signature; without any signature, the anonymous principal.
+
+    The keys are those of `auth` and the `temporary` ones.
 
     Raises:
         InvalidArgument, InvalidRequest: the signature cannot be read, or is of a kind that is not taken.
@@ -59,9 +62,15 @@ def authenticate(request: OssRequest, auth: Auth, now: datetime) -> Identity:
         return Identity(ANONYMOUS, request.address)
     check_version(claim, auth)
     _check_token_place(request, claim)
-    key = find_key(auth, claim.access_key_id, claim.token, now)
+    key = find_key(auth, claim.access_key_id, claim.token, now, temporary)
     claim.check_scope(request, auth.region)
-    return Identity(Principal(claim.access_key_id, claim.version), _verify(request, claim, key, auth))
+    return Identity(proved(claim, key), _verify(request, claim, key, auth))
+
+
+def proved(claim: Claim, key: AccessKey) -> Principal:
+    """Whoever has `key`, once the signature is known to be right."""
+    role = key.role if isinstance(key, TemporaryKey) else None
+    return Principal(claim.access_key_id, claim.version, role)
 
 
 def check_version(claim: Claim, auth: Auth) -> None:

@@ -12,11 +12,14 @@ from emulator.errors import (
     InvalidSecurityToken,
     SecurityTokenExpired,
 )
+from emulator.temporary_keys import NO_KEYS, TemporaryKey, TemporaryKeys
 from emulator.wire.dates import format_iso_date
 
 
-def find_key(auth: Auth, access_key_id: str, token: str, now: datetime) -> AccessKey:
-    """The key with this id, its `token` being the right one (`""`: none was sent) and not expired.
+def find_key(
+    auth: Auth, access_key_id: str, token: str, now: datetime, temporary: TemporaryKeys = NO_KEYS
+) -> AccessKey:
+    """The key with this id, configured or `temporary`; its `token` is the right one (`""`: none was sent) and holds.
 
     Raises:
         InvalidAccessKeyId: nobody has this id, or it is a temporary one and the token is absent.
@@ -24,17 +27,20 @@ def find_key(auth: Auth, access_key_id: str, token: str, now: datetime) -> Acces
         AccessKeyIdAndSecurityTokenNotMatch: the token is another key's, or the key is permanent.
         SecurityTokenExpired: its time is over.
     """
-    for key in auth.keys:
-        if key.id == access_key_id:
+    for each in auth.keys:
+        if each.id == access_key_id:
+            key: AccessKey | None = each
             break
     else:
+        key = temporary.find(access_key_id)
+    if key is None:
         raise InvalidAccessKeyId(hint=_unknown_id_hint(auth, access_key_id), OSSAccessKeyId=access_key_id)
     if token or key.token:
-        _check_token(auth, key, token, now)
+        _check_token(auth, key, token, now, temporary)
     return key
 
 
-def _check_token(auth: Auth, key: AccessKey, token: str, now: datetime) -> None:
+def _check_token(auth: Auth, key: AccessKey, token: str, now: datetime, temporary: TemporaryKeys) -> None:
     if not token:
         raise InvalidAccessKeyId(
             f"{InvalidAccessKeyId.message} The Security Token may be lost to specify that it is a STS Access Id.",
@@ -44,10 +50,11 @@ def _check_token(auth: Auth, key: AccessKey, token: str, now: datetime) -> None:
             OSSAccessKeyId=key.id,
         )
     if token != key.token:
-        owner = next((other.id for other in auth.keys if other.token == token), None)
+        given_out = temporary.with_token(token)
+        owner = next((other.id for other in auth.keys if other.token == token), given_out.id if given_out else None)
         if key.token and owner is None:
             raise InvalidSecurityToken(
-                hint=f"The token sent with {key.id} is not the configured one: {_first_difference(key.token, token)}."
+                hint=f"The token sent with {key.id} is not the right one: {_first_difference(key.token, token)}."
             )
         raise AccessKeyIdAndSecurityTokenNotMatch(
             hint=f"The token belongs to {owner}, not to {key.id}."
@@ -57,7 +64,8 @@ def _check_token(auth: Auth, key: AccessKey, token: str, now: datetime) -> None:
     if key.expires is not None and now > key.expires:
         raise SecurityTokenExpired(
             hint=f"The token of {key.id} was good until {format_iso_date(key.expires)}; now it is "
-            f"{format_iso_date(now)}. Fetch a new one, or move `expires` in `auth.keys`.",
+            f"{format_iso_date(now)}. Fetch a new one"
+            + ("." if isinstance(key, TemporaryKey) else ", or move `expires` in `auth.keys`."),
             SecurityToken=token,
         )
 
@@ -65,6 +73,8 @@ def _check_token(auth: Auth, key: AccessKey, token: str, now: datetime) -> None:
 def _unknown_id_hint(auth: Auth, access_key_id: str) -> str:
     known = ", ".join(key.id for key in auth.keys) or "none"
     hint = f"No key has the id {access_key_id!r}; configured under `auth.keys`: {known}."
+    if access_key_id.startswith("STS."):
+        hint += " A key from AssumeRole goes with the emulator's process and with a reset: fetch a new one."
     if any(access_key_id == key.secret for key in auth.keys):
         return "What was sent as access key id is a configured secret: id and secret are swapped in the client."
     if any(access_key_id.strip().casefold() == key.id.casefold() for key in auth.keys):

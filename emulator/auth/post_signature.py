@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from emulator.auth import v4
-from emulator.auth.authenticate import check_version, mismatch
+from emulator.auth.authenticate import check_version, mismatch, proved
 from emulator.auth.claim import Candidate, Claim, encode_bytes, is_access_key_id
 from emulator.auth.credentials import find_key
 from emulator.auth.dates import MAX_SKEW, parse_iso_date
@@ -25,6 +25,7 @@ from emulator.auth.v2 import V2Claim
 from emulator.config import Auth
 from emulator.errors import AccessDenied, InvalidArgument, OssError
 from emulator.model import Principal
+from emulator.temporary_keys import NO_KEYS, TemporaryKeys
 from emulator.wire.dates import format_iso_date
 from emulator.wire.request import ANONYMOUS, OssRequest
 
@@ -32,7 +33,9 @@ _VERSION = "x-oss-signature-version"
 _SIGNING_FIELDS = ("ossaccesskeyid", "policy", "signature", _VERSION, "x-oss-credential", "x-oss-signature")
 
 
-def authenticate_form(request: OssRequest, fields: Mapping[str, str], auth: Auth, now: datetime) -> Principal:
+def authenticate_form(
+    request: OssRequest, fields: Mapping[str, str], auth: Auth, now: datetime, temporary: TemporaryKeys = NO_KEYS
+) -> Principal:
     """Who signed the form with these `fields` (by lower-case name); without any signing field, nobody.
 
     Raises:
@@ -49,11 +52,11 @@ def authenticate_form(request: OssRequest, fields: Mapping[str, str], auth: Auth
         return ANONYMOUS
     claim = _claim(fields, auth, now)
     check_version(claim, auth)
-    key = find_key(auth, claim.access_key_id, claim.token, now)
+    key = find_key(auth, claim.access_key_id, claim.token, now, temporary)
     policy = encode_bytes(fields["policy"])
     if not hmac.compare_digest(claim.sign(key.secret, policy).encode(), encode_bytes(claim.signature)):
         raise mismatch(claim, Candidate(policy), explain_form(request, claim, policy, key.secret, auth))
-    return Principal(claim.access_key_id, claim.version)
+    return proved(claim, key)
 
 
 def _claim(fields: Mapping[str, str], auth: Auth, now: datetime) -> Claim:

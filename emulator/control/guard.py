@@ -46,7 +46,17 @@ def check_change(config: Config, request: OssRequest) -> None:
     Raises:
         Refusal: 401 for a wrong token, 403 for none.
     """
-    if request.method in _READING_METHODS or _is_on_this_machine(request):
+    if request.method not in _READING_METHODS:
+        check_sender(config, request)
+
+
+def check_sender(config: Config, request: OssRequest) -> None:
+    """Refuse a client on another machine that does not know `control.token`.
+
+    Raises:
+        Refusal: 401 for a wrong token, 403 for none.
+    """
+    if _is_on_this_machine(request):
         return
     token = request.headers.get("x-emulator-token", "")
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
@@ -56,8 +66,9 @@ def check_change(config: Config, request: OssRequest) -> None:
         raise Refusal(
             403,
             f"{request.method} from {request.client} is not allowed.",
-            "Clients on other machines change state only with the header `Authorization: Bearer <token>` or "
-            "`x-emulator-token: <token>`, where the token is that of control.token in the emulator's configuration.",
+            "Clients on other machines change state, and get keys, only with the header `Authorization: Bearer "
+            "<token>` or `x-emulator-token: <token>`, where the token is that of control.token in the emulator's "
+            "configuration.",
         )
     if not hmac.compare_digest(token.encode("utf-8", "surrogateescape"), config.control.token.encode()):
         raise Refusal(

@@ -24,6 +24,7 @@ from emulator.control.snapshots import (
     show_snapshot,
     take_snapshot,
 )
+from emulator.control.sts import give_key
 from emulator.errors import OssError
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
@@ -89,6 +90,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "faults": {"GET": list_faults, "POST": add_fault, "DELETE": clear_faults},
     "faults/{id}": {"GET": show_fault, "DELETE": remove_fault},
     "ids": {"PUT": seed_ids},
+    "sts": {"GET": give_key, "POST": give_key},
     "reset": {"POST": reset},
     "adopt": {"POST": adopt},
     "snapshots": {"GET": list_snapshots},

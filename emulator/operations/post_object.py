@@ -119,7 +119,7 @@ def _key(form: Form) -> str:
 def _authorize(ctx: Context, request: OssRequest, form: Form, key: str) -> SizeRange:
     """Check that whoever signed the form allows this upload; how long its file may be."""
     auth = ctx.config.auth
-    principal = authenticate_form(request, form.fields, auth, request.received)
+    principal = authenticate_form(request, form.fields, auth, request.received, ctx.temporary_keys)
     ctx.requests.learn(request.request_id, key=key, principal=principal.access_key_id or "")
     size = SizeRange()
     if form.fields.get("policy"):

@@ -6,7 +6,7 @@ import pytest
 
 from emulator.config import Config, Control, Server
 from emulator.control.answers import Refusal
-from emulator.control.guard import check_change, check_origin
+from emulator.control.guard import check_change, check_origin, check_sender
 from emulator.wire.address import Address
 from emulator.wire.request import OssRequest
 
@@ -177,3 +177,12 @@ def test_behind_a_proxy_on_this_machine_the_token_is_needed_too(header):
     with pytest.raises(Refusal):
         check_change(CONFIG, request("POST", "127.0.0.1", **{header: "192.168.1.5"}))
     check_change(CONFIG, request("POST", "127.0.0.1", x_emulator_token="secret", **{header: "192.168.1.5"}))
+
+
+def test_key_is_given_to_other_machines_only_with_the_token():
+    """Whatever the method, because a key may do more than read."""
+    check_sender(CONFIG, request("GET"))
+    check_sender(CONFIG, request("GET", client="192.168.1.5", authorization="Bearer secret"))
+    with pytest.raises(Refusal) as refused:
+        check_sender(CONFIG, request("GET", client="192.168.1.5"))
+    assert refused.value.status == 403

@@ -21,9 +21,24 @@ UPLOAD = 'upload(new File(["hello"], "测试 a.txt", {type: "text/plain"})).catc
 def server_side(name: str, site: Site, emulator: EmulatorThread) -> dict[str, Any]:
     """What an example of the page defines for the application's server."""
     code = EXAMPLES[name].replace("http://127.0.0.1:8280", emulator.endpoint)
+    code = code.replace("port=8280", f"port={emulator.endpoint.rpartition(':')[2]}")
     names: dict[str, Any] = {}
     exec(code.replace("http://127.0.0.1:9000/callback", site.server.url), names)
     return names
+
+
+def ali_oss(emulator: EmulatorThread, site: Site, key: str) -> str:
+    """The page's example of ali-oss, uploading to `key`; gives what the application answered, or how it was refused."""
+    code = EXAMPLES["ali-oss"].replace("http://localhost:8280", emulator.endpoint.replace("127.0.0.1", "localhost"))
+    code = code.replace("  ...keys,", "  ...keys, refreshSTSTokenInterval: 300_000,")
+    code = code.replace("uploads/${user}/big.bin", key)
+    return f"""(async () => {{
+      const callbackUrl = "{site.server.url}";
+      const user = "ann";
+      const file = new File([new Uint8Array(300_000)], "big.bin");
+      {code}
+      return data;
+    }})().catch(({{status, code, message}}) => ({{status, code, message}}))"""
 
 
 @pytest.mark.parametrize("rules", [pytest.param(rules, id=rules.partition(":")[0]) for rules in RULES])
@@ -34,20 +49,26 @@ def test_ali_oss_uploads_under_the_rules_of_the_page(
     file.write_text(rules.replace("http://localhost:3000", site.origin))
     config = load(file, {}, {})
     emulator = make_emulator(buckets=config.buckets, cors=config.cors)
-    site.grant("keys", {"accessKeyId": STS_KEY.id, "accessKeySecret": STS_KEY.secret, "stsToken": STS_KEY.token})
-    code = EXAMPLES["ali-oss"].replace("http://localhost:8280", emulator.endpoint.replace("127.0.0.1", "localhost"))
-    result = site.run(
-        f"""(async () => {{
-          const keys = {{...await leave("keys"), refreshSTSTokenInterval: 300_000}};
-          const callbackUrl = "{site.server.url}";
-          const file = new File([new Uint8Array(300_000)], "big.bin");
-          {code}
-          return data;
-        }})()"""
-    )
-    assert result == {"Status": "OK"}
+    keys = {"accessKeyId": STS_KEY.id, "accessKeySecret": STS_KEY.secret, "stsToken": STS_KEY.token}
+    site.server.pages["/upload-keys"] = "application/json", json.dumps(keys).encode()
+    assert site.run(ali_oss(emulator, site, "uploads/${user}/big.bin")) == {"Status": "OK"}
     (received,) = site.server.received
-    assert received.form == {"object": "big.bin", "size": "300000"}
+    assert received.form == {"object": "uploads/ann/big.bin", "size": "300000"}
+
+
+def test_key_that_the_page_s_server_fetches_from_sts_is_good_for_its_folder_alone(
+    site: Site, emulator: EmulatorThread
+) -> None:
+    keys = server_side("sts.py", site, emulator)["keys_for"]("ann")
+    site.server.pages["/upload-keys"] = "application/json", json.dumps(keys).encode()
+    assert site.run(ali_oss(emulator, site, "uploads/${user}/big.bin")) == {"Status": "OK"}
+    refused = site.run(ali_oss(emulator, site, "uploads/bob/big.bin"))
+    assert (refused["status"], refused["code"]) == (403, "AccessDenied")
+    assert "Access denied by authorizer's policy." in refused["message"]
+    (received,) = site.server.received
+    assert received.form == {"object": "uploads/ann/big.bin", "size": "300000"}
+    stored = emulator.emulator.context.store
+    assert [stored.find("examplebucket", f"uploads/{user}/big.bin") is None for user in ("ann", "bob")] == [False, True]
 
 
 def test_form_that_the_page_signs_is_uploaded_with_its_callback(site: Site, emulator: EmulatorThread) -> None:
@@ -97,4 +118,4 @@ def test_url_that_the_page_signs_is_uploaded_to_with_its_callback(site: Site, em
 
 def test_every_example_is_run() -> None:
     rules = {"rules for all", "rules for one"}
-    assert EXAMPLES.keys() == rules | {"ali-oss", "form.py", "form.js", "form.html", "url.py", "url.js"}
+    assert EXAMPLES.keys() == rules | {"ali-oss", "sts.py", "form.py", "form.js", "form.html", "url.py", "url.js"}

@@ -117,6 +117,10 @@ class Policy(msgspec.Struct, frozen=True):
         asked = f"none of its statements allows {question.action} on {question.resources[0]}"
         return Verdict("", "; ".join([asked, *missed[:MAX_SHOWN_STATEMENTS]]))
 
+    def without_public(self) -> "Policy":
+        """What is left of it where nothing may be public."""
+        return Policy(tuple(statement for statement in self.statements if not statement.is_public))
+
     @property
     def is_public(self) -> bool:
         """Whether it lets anybody do something, as GetBucketPolicyStatus asks."""

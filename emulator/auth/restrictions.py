@@ -1,5 +1,5 @@
 """Whom a bucket's settings turn away, though an ACL or a signature would let him in: links from other sites (referer),
-and clients who cannot be made to pay (request payment).
+clients who cannot be made to pay (request payment), and who would open what is to stay closed (public access block).
 
 Source: "Hotlink protection", "PutBucketReferer"; "PutBucketRequestPayment".
 """
@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import msgspec
 
+from emulator.auth.public_access import check_public_acl
 from emulator.errors import AccessDenied
 from emulator.model import Bucket
 from emulator.wire.request import OssRequest
@@ -17,6 +18,7 @@ from emulator.wire.settings import parse_setting, setting_text
 
 def restrict(bucket: Bucket, request: OssRequest) -> None:
     """Raise `AccessDenied` if a setting of `bucket` turns `request` away, which is authenticated."""
+    check_public_acl(bucket, request)
     principal = request.principal
     if principal.is_anonymous and setting_text(bucket, "requestPayment", "Payer") == "Requester":
         raise AccessDenied(

@@ -1,7 +1,8 @@
 """May whoever sent a request do this: policies first, then access control lists.
 
 1. The session policy of a temporary key says what the key may at all.
-2. The bucket's policy: a Deny is final, for everybody whom it names. An Allow lets in who did not sign.
+2. The bucket's policy: a Deny is final, for everybody whom it names. An Allow lets in who did not sign,
+   unless it is public and the bucket's public access block is on.
 3. The owner, and that is everybody who signed, may do everything else; who did not sign, what the ACLs open.
 
 Source: "Overview of permissions and access control" for the order; "AssumeRole" for the session policy.
@@ -9,6 +10,7 @@ Source: "Overview of permissions and access control" for the order; "AssumeRole"
 
 from emulator.auth.acl import authorize
 from emulator.auth.policy import Question, Verdict, parse_policy
+from emulator.auth.public_access import is_blocked, nothing_is_public
 from emulator.context import Context
 from emulator.errors import AccessDenied
 from emulator.model import Bucket
@@ -51,17 +53,29 @@ def check_access(
         named = action
     if principal.role is not None and principal.role.policy:
         _check_session(ctx, request, named, bucket, key)
+    blocked = settings if principal.is_anonymous and settings is not None and is_blocked(settings) else None
+    verdict = Verdict("", "")
     if policy is not None:
         assert settings is not None
-        verdict = parse_policy(policy, has_principals=True).judge(_question(ctx, request, named, bucket, key))
+        parsed = parse_policy(policy, has_principals=True)
+        if blocked is not None:
+            parsed = parsed.without_public()
+        verdict = parsed.judge(_question(ctx, request, named, bucket, key))
         is_lifeline = action in _LIFELINES and principal.role is None and not principal.is_anonymous
         if verdict.effect == "Deny" and not is_lifeline:
             raise _denied_by_bucket(settings, named, verdict)
         if verdict.effect == "Allow":
             return
+    if blocked is not None:
+        raise nothing_is_public(blocked)
     if principal.is_anonymous:
         record = ctx.store.find(bucket, key, version_id) if settings is not None and key else None
-        authorize(action, principal, settings, record, ctx.config.auth, is_form=is_form)
+        try:
+            authorize(action, principal, settings, record, ctx.config.auth, is_form=is_form)
+        except AccessDenied as error:
+            if verdict.reason:
+                error.hint += f" Of the bucket's policy, {verdict.reason}."
+            raise
 
 
 def check_tagging(ctx: Context, request: OssRequest, key: str) -> None:

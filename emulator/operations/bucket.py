@@ -118,7 +118,7 @@ async def delete_bucket(ctx: Context, request: OssRequest) -> OssResponse:
 async def head_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     """Whether the bucket is there, and in which region.
 
-    Source: the suites of the Java and PHP SDKs.
+    Source: the suites of the Java and PHP SDKs. Guess: the permission that it asks for.
     Raises: NoSuchBucket.
     """
     return OssResponse(200, {"x-oss-bucket-region": location(ctx.config.auth)})

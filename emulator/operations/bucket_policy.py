@@ -2,16 +2,16 @@
 
 import hashlib
 import logging
-
-from msgspec import structs
+from functools import partial
 
 from emulator.auth.policy import Policy, parse_policy
+from emulator.auth.public_access import check_policy
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, InlineDataTooLarge, InvalidPolicyDocument, NoSuchBucketPolicy
-from emulator.model import Bucket
 from emulator.operations._access import POLICY
 from emulator.operations._document import document_response
 from emulator.operations._table import TABLE, operation
+from emulator.operations.bucket_settings import with_document
 from emulator.wildcard import fits
 from emulator.wire.digests import check_content_md5
 from emulator.wire.request import OssRequest
@@ -29,7 +29,8 @@ async def put_bucket_policy(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "PutBucketPolicy"; "Bucket policy" for its size.
     Differs: conditions that the emulator cannot judge (a VPC, a tag) are refused with NotImplemented.
     Guess: every Resource must be this bucket's; a policy that is too long is InlineDataTooLarge.
-    Raises: NoSuchBucket, InvalidPolicyDocument, InlineDataTooLarge, InvalidDigest, NotImplemented.
+    Raises: NoSuchBucket, InvalidPolicyDocument, InlineDataTooLarge, InvalidDigest, NotImplemented,
+    AccessDenied.
     """
     try:
         body = await request.body.read(MAX_POLICY_BYTES)
@@ -42,8 +43,9 @@ async def put_bucket_policy(ctx: Context, request: OssRequest) -> OssResponse:
         raise InvalidPolicyDocument(hint="The policy is not UTF-8.") from error
     policy = parse_policy(text, has_principals=True)
     _check_resources(policy, request.bucket)
+    check_policy(ctx.store.bucket(request.bucket), is_public=policy.is_public)
     _warn(ctx, request, policy)
-    await ctx.store.update_bucket(request.bucket, lambda bucket: _with_policy(bucket, text))
+    await ctx.store.update_bucket(request.bucket, partial(with_document, POLICY, text))
     return OssResponse(200)
 
 
@@ -67,7 +69,7 @@ async def delete_bucket_policy(ctx: Context, request: OssRequest) -> OssResponse
     Source: "DeleteBucketPolicy".
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(request.bucket, lambda bucket: _with_policy(bucket, None))
+    await ctx.store.update_bucket(request.bucket, partial(with_document, POLICY, None))
     return OssResponse(204)
 
 
@@ -82,11 +84,6 @@ async def get_bucket_policy_status(ctx: Context, request: OssRequest) -> OssResp
     text = ctx.store.bucket(request.bucket).documents.get(POLICY)
     is_public = text is not None and parse_policy(text, has_principals=True).is_public
     return document_response("PolicyStatus", [("IsPublic", is_public)])
-
-
-def _with_policy(bucket: Bucket, text: str | None) -> Bucket:
-    others = {name: document for name, document in bucket.documents.items() if name != POLICY}
-    return structs.replace(bucket, documents=others if text is None else {**others, POLICY: text})
 
 
 def _check_resources(policy: Policy, bucket: str) -> None:

@@ -100,13 +100,18 @@ def setting(
     absent: type[OssError] | Elements,
     check: Callable[[Context, Element], None] | None = None,
     is_stored_only: bool = True,
+    actions: str = "",
 ) -> None:
-    """Put the `operations` on a setting into the table: `PutBucketLogging GetBucketLogging DeleteBucketLogging`."""
+    """Put the `operations` on a setting into the table: `PutBucketLogging GetBucketLogging DeleteBucketLogging`.
+
+    `actions` are their permissions, where those have other names.
+    """
     row = Setting(sub_resource, parse_schema(schema), absent, check)
-    for name in operations.split():
+    for name, action in zip(operations.split(), (actions or operations).split(), strict=True):
         method = next(method for method in ("PUT", "GET", "DELETE") if name.upper().startswith(method))
         handler = {"PUT": row.put, "GET": row.get, "DELETE": row.delete}[method]
-        operation(name, f"{method} /{{bucket}}?{sub_resource}", is_stored_only=is_stored_only)(handler)
+        route = f"{method} /{{bucket}}?{sub_resource}"
+        operation(name, route, action=action, is_stored_only=is_stored_only)(handler)
 
 
 # --- What no schema can say -------------------------------------------------------------------------------------------
@@ -265,7 +270,7 @@ setting(
     absent=[("Status", "Disabled")],
 )
 
-# Source: "PutBucketPublicAccessBlock".
+# Source: "PutBucketPublicAccessBlock". `emulator.auth.public_access` keeps closed what it closes.
 setting(
     "PutBucketPublicAccessBlock GetBucketPublicAccessBlock DeleteBucketPublicAccessBlock",
     "publicAccessBlock",
@@ -274,6 +279,7 @@ setting(
       BlockPublicAccess: bool
     """,
     absent=[("BlockPublicAccess", False)],
+    is_stored_only=False,
 )
 
 # Source: "PutBucketResourceGroup". ListBuckets lists those of a group. Guess: the account's own group has no name here.

@@ -53,10 +53,11 @@ setting(
     absent=[("TagSet", [])],
     check=_check_tags,
     is_stored_only=False,
+    actions="PutBucketTagging GetBucketTagging",
 )
 
 
-@operation("DeleteBucketTags", "DELETE /{bucket}?tagging")
+@operation("DeleteBucketTags", "DELETE /{bucket}?tagging", action="DeleteBucketTagging")
 async def delete_bucket_tags(ctx: Context, request: OssRequest) -> OssResponse:
     """Take all tags off the bucket, or those whose keys `tagging=` lists.
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from emulator.auth.post_policy import Policy, SizeRange, check_policy, parse_policy
 from emulator.auth.post_signature import authenticate_form
+from emulator.auth.public_access import check_object_acl
 from emulator.callback.spec import CallbackSpec
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, EntityTooSmall, InvalidArgument, InvalidPolicyDocument
@@ -69,6 +70,7 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
         callback = await _read_callback(ctx, request, form)
         check_key(key)
         headers = _headers(request, form)
+        check_object_acl(ctx.store.bucket(request.bucket), headers.get("x-oss-object-acl", ""))
         attributes = read_attributes(headers, ctx.store.bucket(request.bucket))
         forbid_overwrite = parse_forbid_overwrite(headers)
         redirect = check_header_value("success_action_redirect", fields.get("success_action_redirect", ""))

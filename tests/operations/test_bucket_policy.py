@@ -166,7 +166,12 @@ async def test_allow_opens_a_private_bucket_to_anybody(anonymous: OssClient, own
     await set_policy(owner, {})
     assert (await anonymous.get("public/a.txt")).body == b"hello"
     assert (await anonymous.request("HEAD", "/examplebucket/public/a.txt")).status == 200
-    assert (await anonymous.get("private/a.txt")).status == 403
+    refused = await anonymous.get("private/a.txt")
+    assert refused.status == 403
+    assert (
+        "Of the bucket's policy, none of its statements allows oss:GetObject on "
+        "acs:oss:cn-hangzhou:1234567890123456:examplebucket/private/a.txt; statement 1 has Resource"
+    ) in unquote(refused.headers["x-emulator-hint"])
     assert (await anonymous.put("public/a.txt", "other")).status == 403
 
 

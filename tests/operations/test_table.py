@@ -33,6 +33,20 @@ def make_request(line: str, *header_names: str) -> OssRequest:
     )
 
 
+# What policies can allow on an object, and what is asked for under no other name.
+PERMISSIONS = {
+    *("GetObject", "PutObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "RestoreObject"),
+    *("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging", "ListParts", "AbortMultipartUpload"),
+    *("ProcessObject", "CleanRestoredObject"),
+}
+
+
+def test_operation_on_an_object_asks_for_a_permission_that_policies_know():
+    asking = {row.name: row.action for row in TABLE.rows if row.resource == "Object" and row.function and row.is_signed}
+    wrong = {name: action for name, action in asking.items() if action not in PERMISSIONS}
+    assert wrong == {}, "the row says action=, as HeadObject's does"
+
+
 def test_no_two_rows_are_alike():
     demands = [(row.method, row.resource, frozenset(row.query), frozenset(row.headers)) for row in TABLE.rows]
     assert len(demands) == len(set(demands))

@@ -6,8 +6,8 @@ import alibabacloud_oss_v2 as v2
 import oss2
 
 from emulator import EmulatorThread
-from tests.sdk.clients import BUCKET
-from tests.sdk.conftest import MakeVerbs, RunNode, ali_oss
+from tests.sdk.clients import BUCKET, CLIENTS
+from tests.sdk.conftest import KEY_ID, KEY_SECRET, MakeVerbs, RunNode, ali_oss
 from tests.sdk.verbs import Oss2Verbs, OssV2Verbs, refusal
 
 POLICY = {
@@ -84,3 +84,22 @@ def test_ali_oss_sets_reads_and_deletes_a_policy(emulator: EmulatorThread, run_n
         """,
     )
     assert result == [404, 200, POLICY, "hello", "InvalidPolicyDocument", 204, 403]
+
+
+def test_public_access_block_holds_and_is_read_as_every_sdk_reads_errors(
+    make_verbs: MakeVerbs, emulator: EmulatorThread
+) -> None:
+    owner, anybody = make_verbs(), make_verbs(key_id="")
+    owner.store("a.txt", b"hello", {"x-oss-object-acl": "public-read"})
+    assert anybody.read("a.txt") == b"hello"
+    client = CLIENTS["alibabacloud-oss-v2"](emulator.endpoint, KEY_ID, KEY_SECRET, "v4").client
+    configuration = v2.PublicAccessBlockConfiguration(block_public_access=True)
+    client.put_bucket_public_access_block(
+        v2.PutBucketPublicAccessBlockRequest(bucket=BUCKET, public_access_block_configuration=configuration)
+    )
+    assert refusal(anybody.read, "a.txt") == (403, "AccessDenied")
+    assert refusal(owner.set_bucket_acl, BUCKET, "public-read") == (403, "AccessDenied")
+    assert refusal(owner.set_acl, "a.txt", "public-read") == (403, "AccessDenied")
+    assert refusal(owner.store, "b.txt", b"", {"x-oss-object-acl": "public-read"}) == (403, "AccessDenied")
+    client.delete_bucket_public_access_block(v2.DeleteBucketPublicAccessBlockRequest(bucket=BUCKET))
+    assert anybody.read("a.txt") == b"hello"

@@ -58,6 +58,8 @@ NonEmpty = Annotated[str, Meta(min_length=1)]
 Wildcard = Annotated[str, Meta(pattern=_ONE_STAR)]
 HeaderName = Annotated[str, Meta(pattern=_NO_STAR)]
 
+HTTPS_PORT = 8443
+
 ALLOW_ALL = CorsConfiguration(
     (
         CorsRule(
@@ -88,6 +90,10 @@ class Server(Section, frozen=True):
     `host` `localhost` means 127.0.0.1 and, where the machine has it, ::1. `port` 0 takes a free one. `service_names`
     are further hosts whose sub-domains are buckets; `cnames` maps a host to its bucket. `public_endpoint` overrides
     the addresses given in ListBuckets and GetBucketInfo. `trust_forwarded` believes X-Forwarded-Proto and -Host.
+
+    `tls` serves HTTPS too, at `tls_port`: `null` is 8443, or a free one where `port` is 0. Its certificates come from a
+    CA in the data directory, unless `tls_certificate_file` (PEM, with what leads to the CA) is one; `tls_key_file` may
+    be the same file, and `tls_ca_file` is what clients have to trust for it.
     """
 
     host: Annotated[str, Meta(pattern=_HOST)] = "localhost"
@@ -96,8 +102,20 @@ class Server(Section, frozen=True):
     service_names: tuple[HostName, ...] = ()
     cnames: dict[HostName, BucketName] = {}
     trust_forwarded: bool = False
+    tls: bool = False
+    tls_port: Port | None = None
+    tls_certificate_file: str = ""
+    tls_key_file: str = ""
+    tls_ca_file: str = ""
     stop_timeout_seconds: Seconds = 10
     idle_timeout_seconds: Seconds = 60
+
+    @property
+    def https_port(self) -> int:
+        """The port to serve HTTPS at; 0 for a free one."""
+        if self.tls_port is not None:
+            return self.tls_port
+        return HTTPS_PORT if self.port else 0
 
 
 class Storage(Section, frozen=True):

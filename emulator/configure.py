@@ -29,6 +29,7 @@ FLAGS = {
     "profile": "--profile",
     "server.host": "--host",
     "server.port": "--port",
+    "server.tls": "--tls",
     "storage.data_dir": "--data-dir",
     "storage.ephemeral": "--ephemeral",
     "buckets": "--bucket",
@@ -339,6 +340,9 @@ _CHECKS: dict[str, Callable[[Any], _Problems]] = {
     "buckets": _check_buckets,
     "auth.keys": _check_keys,
     "faults": _check_faults,
+    "server.tls_certificate_file": _check_file,
+    "server.tls_key_file": _check_file,
+    "server.tls_ca_file": _check_file,
     "callback.tls_verify": _check_file,
     "callback.private_key_file": _check_file,
 }

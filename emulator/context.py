@@ -1,6 +1,7 @@
 """Context: all that an operation sees of the emulator beside the request itself."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +12,14 @@ from emulator.faults import Faults
 from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 from emulator.temporary_keys import TemporaryKeys
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """Where the emulator listens. `https_port` is `None` without TLS, `ca_file` where nobody knows what to trust."""
+
+    http_port: int
+    https_port: int | None
+    ca_file: Path | None
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -24,6 +33,7 @@ class Context(msgspec.Struct, frozen=True):
     requests: RequestLog
     faults: Faults
     temporary_keys: TemporaryKeys
+    reach: Reach
 
     async def reset(self) -> None:
         """Objects, uploads, records, temporary keys away; buckets and faults as configured, clock and ids as new."""

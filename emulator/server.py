@@ -30,7 +30,7 @@ from emulator.callback.journal import Journal
 from emulator.callback.signature import Signer
 from emulator.clock import Clock, Ids
 from emulator.config import AccessKey, Config
-from emulator.context import Context
+from emulator.context import Context, Reach
 from emulator.control.faults import check_operations
 from emulator.control.routes import respond
 from emulator.errors import EmulatorError, NoSuchBucket
@@ -39,6 +39,7 @@ from emulator.request_log import RequestLog
 from emulator.storage.store import Store
 from emulator.temporary_keys import TemporaryKeys
 from emulator.transport.connection import HttpServer
+from emulator.transport.tls import make_context
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 16
@@ -56,8 +57,9 @@ class ServerError(EmulatorError):
 class Emulator:
     """One emulator: a data directory, a port, and everything between.
 
-    `endpoint` is its URL once it is started, such as `http://127.0.0.1:8280`, and `context` are its parts. `clock` and
-    `ids` are for tests that must hold time and chance still.
+    `endpoint` is its URL once it is started, such as `http://127.0.0.1:8280`, and `context` are its parts. With
+    `server.tls` it has an `https_endpoint` too, and `ca_file` is the CA to trust for it; `""` and `None` otherwise.
+    `clock` and `ids` are for tests that must hold time and chance still.
 
     Raises:
         ConfigError: a fault is for an operation that there is not.
@@ -68,6 +70,8 @@ class Emulator:
     def __init__(self, config: Config | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self.config = config or Config()
         self.endpoint = ""
+        self.https_endpoint = ""
+        self.ca_file: Path | None = None
         self.data_dir = self.config.storage.data_dir
         self.clock = clock or Clock()
         self.ids = ids or Ids()
@@ -88,10 +92,12 @@ class Emulator:
     def environ(self) -> dict[str, str]:
         """How to reach it, as environment variables; the SDKs read the key pair from these names.
 
-        A session token that is `""` must be unset: with it the key pair would be taken for a temporary one.
+        What is `""` must be unset: with an empty session token the key pair would be taken for a temporary one.
         """
         return {
             "OSS_ENDPOINT": self.endpoint,
+            "OSS_HTTPS_ENDPOINT": self.https_endpoint,
+            "OSS_CA_FILE": str(self.ca_file or ""),
             "OSS_ACCESS_KEY_ID": self.key.id,
             "OSS_ACCESS_KEY_SECRET": self.key.secret,
             "OSS_SESSION_TOKEN": self.key.token,
@@ -122,10 +128,8 @@ class Emulator:
         if config.storage.ephemeral:
             self.data_dir = Path(tempfile.mkdtemp(prefix="oss-emulator-"))
             self._parts.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
-        sockets = _listen(config.server.host, config.server.port)
-        for listening in sockets:
-            self._parts.callback(listening.close)
-        self.endpoint = _url(sockets[0])
+        sockets = self._listen("server.port", config.server.port)
+        secure = self._listen("server.tls_port", config.server.https_port) if config.server.tls else []
         store = await Store.open(
             self.data_dir,
             durability="none" if config.storage.ephemeral else config.storage.durability,
@@ -134,6 +138,10 @@ class Emulator:
             ids=self.ids,
         )
         self._parts.push_async_callback(store.close)
+        tls = await asyncio.to_thread(make_context, config.server, self.data_dir) if secure else None
+        self.endpoint = _url(sockets[0], "http")
+        if tls is not None:
+            self.https_endpoint, self.ca_file = _url(secure[0], "https"), tls.ca_file and tls.ca_file.absolute()
         await self._make_buckets(store)
         faults = Faults(config.faults)
         callbacks = CallbackEngine(
@@ -148,8 +156,9 @@ class Emulator:
             endpoint=lambda: _with_scheme(config.server.public_endpoint) or self.endpoint,
         )
         self._parts.push_async_callback(callbacks.close, 0)  # whose upload has not been finished, has had its time
+        reach = Reach(_port(sockets[0]), _port(secure[0]) if secure else None, self.ca_file)
         self.context = Context(
-            config, self.clock, self.ids, store, callbacks, RequestLog(config.limits), faults, TemporaryKeys()
+            config, self.clock, self.ids, store, callbacks, RequestLog(config.limits), faults, TemporaryKeys(), reach
         )
         app = App(self.context, respond)
         server = HttpServer(app.handle, app.refuse)
@@ -157,13 +166,21 @@ class Emulator:
         await runner.setup()
         self._parts.push_async_callback(runner.cleanup)
         self._parts.push_async_callback(self._finish_requests, app, server)
-        for listening in sockets:
+        for listening in (*sockets, *secure):
             # asyncio accepts as many at once as it lets wait. When no descriptor is left, each of them is an error in
             # the log and a timer, every second: so few are accepted at once, and many may wait.
-            site = web.SockSite(runner, listening, backlog=ACCEPTED_AT_ONCE)
+            context = tls if listening in secure else None
+            site = web.SockSite(runner, listening, ssl_context=context, backlog=ACCEPTED_AT_ONCE)
             await site.start()
             listening.listen(BACKLOG)
             self._parts.push_async_callback(site.stop)
+
+    def _listen(self, key: str, port: int) -> list[socket.socket]:
+        """Sockets that listen at `port`, which the setting `key` has given."""
+        sockets = _listen(self.config.server.host, port, key)
+        for listening in sockets:
+            self._parts.callback(listening.close)
+        return sockets
 
     async def _finish_requests(self, app: App, server: HttpServer) -> None:
         """Let requests in flight finish. First the uploads: aiohttp's own shutdown would stop reading their bodies.
@@ -291,13 +308,13 @@ def _with_scheme(endpoint: str) -> str:
     return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
 
 
-def _listen(host: str, port: int) -> list[socket.socket]:
+def _listen(host: str, port: int, key: str) -> list[socket.socket]:
     """Sockets that listen on `host`; `localhost` is 127.0.0.1 and, where the machine has it, ::1 on the same port."""
     if host != "localhost":
-        return [_bind(host, port)]
-    first = _bind("127.0.0.1", port)
+        return [_bind(host, port, key)]
+    first = _bind("127.0.0.1", port, key)
     try:
-        return [first, _bind("::1", first.getsockname()[1])]
+        return [first, _bind("::1", _port(first), key)]
     except ServerError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE and port != 0:
             first.close()
@@ -305,7 +322,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         return [first]  # no IPv6 here, or its port of that number is taken by somebody else
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, key: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -321,16 +338,21 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.bind(address)
     except OSError as error:
         listening.close()
-        key = "server.host" if error.errno == errno.EADDRNOTAVAIL else "server.port"
+        key = "server.host" if error.errno == errno.EADDRNOTAVAIL else key
         taken = error.errno == errno.EADDRINUSE
         advice = "; another emulator may be running there; --port 0 takes a free port" if taken else ""
         raise ServerError(f"{key}: cannot listen on {host} port {port}: {error.strerror}{advice}") from error
     return listening
 
 
-def _url(listening: socket.socket) -> str:
+def _port(listening: socket.socket) -> int:
+    port: int = listening.getsockname()[1]
+    return port
+
+
+def _url(listening: socket.socket, scheme: str) -> str:
     """The URL at which a client of this machine reaches a listening socket."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -1,6 +1,7 @@
 """A plain HTTP client for tests: what it is given goes out byte for byte, what comes back is read whole."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -46,10 +47,10 @@ class Connection:
         self.writer = writer
 
     @classmethod
-    async def open(cls, endpoint: str) -> Self:
+    async def open(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
         url = urlsplit(endpoint)
         assert url.hostname
-        return cls(*await asyncio.open_connection(url.hostname, url.port))
+        return cls(*await asyncio.open_connection(url.hostname, url.port, ssl=tls))
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -83,14 +84,15 @@ class Connection:
 
 
 class OssClient:
-    """Speaks to an emulator; nothing is signed unless the headers do it."""
+    """Speaks to an emulator, over TLS if it `is_secure`; nothing is signed unless the headers do it."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, *, is_secure: bool = False) -> None:
         self.emulator = emulator
-        self.endpoint = emulator.endpoint
+        self.endpoint = emulator.https_endpoint if is_secure else emulator.endpoint
+        self._tls = ssl.create_default_context(cafile=emulator.ca_file) if is_secure else None
 
     async def connect(self) -> Connection:
-        return await Connection.open(self.endpoint)
+        return await Connection.open(self.endpoint, self._tls)
 
     async def request(
         self, method: str, target: str, *, headers: Mapping[str, str] | None = None, body: bytes | str | None = None

@@ -26,6 +26,7 @@ HELD = {
     ("docs/dev-server.md", "test"): "test_docs_examples.py",
     ("docs/dev-server.md", "serve"): "test_docs_examples.py",
     ("docs/dev-server.md", "settings"): "test_docs_examples.py",
+    ("docs/dev-server.md", "certificate"): "test_docs_examples.py",
     ("docs/dev-server.md", "workflow"): "test_container.py",
     ("docs/callbacks.md", "test"): "test_docs_callbacks.py",
     ("docs/callbacks.md", "text"): "test_docs_callbacks.py",

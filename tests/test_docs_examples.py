@@ -38,6 +38,8 @@ EXPECTED = {
     "sts": "200\n403 AccessDenied\n",
     "transfer": "1 loaded, 0 unchanged, 0 failed\n1 exported, 0 unchanged, 0 failed\n",
     "fault": '"error":"ServiceUnavailable"',
+    "https": '"https_endpoint":"https://127.0.0.1:',
+    "https-oss2": "200\n",
     "look": '"hint": "The application server answered 500 to POST /_emulator/receiver?status=500',
     "adopt": '{"adopted":1}',
     "reset with a token": "204",
@@ -48,7 +50,9 @@ OF_ANOTHER_MACHINE = ("reset with a token",)
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[EmulatorThread]:
     config = Config(
-        server=Server(port=0), storage=Storage(data_dir=tmp_path / "oss-data"), control=Control(token="development")
+        server=Server(port=0, tls=True),
+        storage=Storage(data_dir=tmp_path / "oss-data"),
+        control=Control(token="development"),
     )
     with EmulatorThread(config) as emulator:
         yield emulator
@@ -112,6 +116,7 @@ def test_example_runs(
     request: pytest.FixtureRequest,
 ) -> None:
     code = block.code.replace("http://127.0.0.1:8280", emulator.endpoint).replace("http://127.0.0.1:9000", handler)
+    code = code.replace("https://127.0.0.1:8443", emulator.emulator.https_endpoint)
     code = code.replace("replay ID", f"replay {failed_id}")
     if block.name in OF_ANOTHER_MACHINE:  # what a proxy has forwarded counts as such
         (folder / ".curlrc").write_text('header = "X-Forwarded-For: 172.17.0.1"\nwrite-out = "%{http_code}"\n')
@@ -147,7 +152,18 @@ def test_example_of_settings_can_be_loaded(page: str, buckets: list[str], tmp_pa
     assert config.cors.default == "allow-all"
 
 
-SERVERS = {"plain": ["examplebucket"], "configured": ["photos"]}
+def test_example_of_an_own_certificate_can_be_loaded(tmp_path: Path) -> None:
+    (settings,) = pages.marked(DEVELOPMENT, "certificate").values()
+    for name in ("fullchain.pem", "privkey.pem"):
+        (tmp_path / name).touch()
+    (tmp_path / "oss.yaml").write_text(settings.replace("/etc/oss", str(tmp_path)))
+    server = load(tmp_path / "oss.yaml", {}, {}).server
+    assert server.tls
+    assert server.tls_certificate_file == str(tmp_path / "fullchain.pem")
+    assert server.tls_key_file == str(tmp_path / "privkey.pem")
+
+
+SERVERS = {"plain": ["examplebucket"], "https": ["examplebucket"], "configured": ["photos"]}
 
 
 @pytest.mark.parametrize(("name", "buckets"), SERVERS.items())

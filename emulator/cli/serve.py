@@ -101,6 +101,9 @@ def _introduce(emulator: "Emulator") -> None:
     config = emulator.config
     buckets = ", ".join(config.bucket_names) or "none yet"
     logger.info("OSS emulator %s at %s, buckets: %s", __version__, emulator.endpoint, buckets)
+    if emulator.https_endpoint:
+        ca_file = emulator.ca_file or "the CA of its certificate"
+        logger.info("HTTPS at %s; clients have to trust %s", emulator.https_endpoint, ca_file)
     key = emulator.key
     if config.auth.mode == "off":
         logger.info("Any access key will do: auth.mode is off")

@@ -28,6 +28,13 @@ def add_options(command: Parser) -> None:
     ):
         command.add_argument(FLAGS[path], dest=path, metavar=metavar, help=text)
     command.add_argument(
+        FLAGS["server.tls"],
+        dest="server.tls",
+        action="store_const",
+        const=True,
+        help="serve HTTPS too, on port 8443 (--port 0: a free one), with certificates by a CA of its own",
+    )
+    command.add_argument(
         FLAGS["storage.ephemeral"],
         dest="storage.ephemeral",
         action="store_const",
@@ -93,8 +100,10 @@ def ready(file: Path | None, emulator: "Emulator") -> Iterator[None]:
 
 def _reach(emulator: "Emulator") -> dict[str, object]:
     """What a client needs."""
+    tls = {"https_endpoint": emulator.https_endpoint, "ca_file": emulator.ca_file and str(emulator.ca_file)}
     return {
         "endpoint": emulator.endpoint,
+        **{name: value for name, value in tls.items() if value},
         "access_key_id": emulator.key.id,
         "access_key_secret": emulator.key.secret,
         "region": emulator.region,

@@ -3,6 +3,7 @@
 JSON in, JSON out; errors are `{"error": ..., "hint": ...}`. No bucket can be called `_emulator`.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -26,6 +27,7 @@ from emulator.control.snapshots import (
 )
 from emulator.control.sts import give_key
 from emulator.errors import OssError
+from emulator.wire.address import host_id
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
@@ -56,9 +58,23 @@ def _refuse(request: OssRequest, refusal: Refusal) -> OssResponse:
 
 
 async def health(ctx: Context, request: OssRequest) -> OssResponse:
-    """`GET health`: the emulator accepts requests, at the address that this one came by."""
-    endpoint = f"{request.scheme}://{request.host}"
-    return json_answer({"status": "ok", "version": __version__, "endpoint": endpoint})
+    """`GET health`: the emulator accepts requests, at the address that this one came by, and with TLS at both ports."""
+    answer = {"status": "ok", "version": __version__, "endpoint": f"{request.scheme}://{request.host}"}
+    if ctx.reach.https_port is not None:
+        name = host_id(request.host)
+        answer["http_endpoint"] = f"http://{name}:{ctx.reach.http_port}"
+        answer["https_endpoint"] = f"https://{name}:{ctx.reach.https_port}"
+    return json_answer(answer)
+
+
+async def ca(ctx: Context, request: OssRequest) -> OssResponse:
+    """`GET ca.pem`: the certificate to trust for HTTPS; for those who do not see our disk."""
+    if ctx.reach.ca_file is None:
+        raise Refusal(
+            404, "There is no CA.", "`serve --tls` makes one; that of your own certificate: server.tls_ca_file."
+        )
+    pem = await asyncio.to_thread(ctx.reach.ca_file.read_bytes)
+    return OssResponse(200, {"Content-Type": "application/x-pem-file"}, pem)
 
 
 async def public_key(ctx: Context, request: OssRequest) -> OssResponse:
@@ -80,6 +96,7 @@ async def reset(ctx: Context, request: OssRequest) -> OssResponse:
 _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "health": {"GET": health},
     "callback_pub_key.pem": {"GET": public_key},
+    "ca.pem": {"GET": ca},
     "callbacks": {"GET": list_callbacks, "DELETE": clear_callbacks},
     "callbacks/wait": {"GET": wait_for_callbacks},
     "callbacks/{id}": {"GET": show_callback},
@@ -103,7 +120,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "receiver": {"*": receive},
 }
 # What changes nothing and tells nothing: application servers ask for these under whatever name they know us by.
-_OPEN = ("health", "callback_pub_key.pem", "receiver")
+_OPEN = ("health", "callback_pub_key.pem", "ca.pem", "receiver")
 
 
 def _endpoint(target: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from difflib import get_close_matches
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -100,6 +101,16 @@ class OssEmulator:
     def endpoint(self) -> str:
         """Its URL, such as `http://127.0.0.1:40123`."""
         return self._thread.endpoint
+
+    @property
+    def https_endpoint(self) -> str:
+        """Its URL over TLS, with the setting `server={"tls": True}`; `""` without."""
+        return self._thread.emulator.https_endpoint
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The CA certificate that clients of `https_endpoint` have to trust, a PEM file."""
+        return self._thread.emulator.ca_file
 
     @property
     def access_key_id(self) -> str:

@@ -6,6 +6,7 @@ work on a small GET.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -24,6 +25,7 @@ class Connection(web.RequestHandler):
         self._refuse = refuse
         self._is_over = False
         self._when_over: Callable[[], None] | None = None
+        self._left: asyncio.Event | None = None  # made by `shutdown` of TLS
         self.is_streaming = False
 
     def when_over(self, listener: Callable[[], None]) -> None:
@@ -42,11 +44,23 @@ class Connection(web.RequestHandler):
         """The client has left."""
         super().connection_lost(exc)
         self.release()
+        if self._left is not None:
+            self._left.set()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - the name is aiohttp's
-        """Close. An answer under way is waited for; a stream, or the rest of a body that was refused, is not."""
+        """Close. An answer under way is waited for; a stream, or the rest of a body that was refused, is not.
+
+        Nor, as asyncio would for 30 s, a client's farewell that ends TLS: many never say it.
+        """
         is_answering = self._request_in_progress and not self.is_streaming
+        transport = self.transport
+        if transport is not None and transport.get_extra_info("sslcontext"):
+            self._left = asyncio.Event()
         await super().shutdown(timeout if is_answering else LEAVING_SECONDS)
+        if transport is not None and self._left is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._left.wait(), LEAVING_SECONDS)
+            transport.abort()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

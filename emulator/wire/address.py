@@ -70,6 +70,10 @@ class Resolver:
             alternative = Address(bucket=bucket, key=decode(raw_key), is_path_style=True)
         return Address(bucket=bucket, key=decode(path[1:]), is_path_style=False, alternative=alternative)
 
+    def knows(self, name: str) -> bool:
+        """Whether a lower-case host name (no address) is one that the emulator, or a bucket of it, goes by."""
+        return name in self._service_names or self._bucket_of(name) is not None or bool(_ALIYUNCS.match(name))
+
     def _bucket_of(self, host: str) -> str | None:
         """The bucket that a Host names, or `None` if the path names it."""
         name = _without_port(host).lower().removesuffix(".")

@@ -60,8 +60,20 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     assert list(folder.iterdir()) == []
 
 
+def test_the_command_finds_https_in_its_environment() -> None:
+    script = 'curl -sS --cacert "$OSS_CA_FILE" "$OSS_HTTPS_ENDPOINT/_emulator/health"'
+    done = execute("--tls", "--", "sh", "-c", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["endpoint"].startswith("https://127.0.0.1:")
+
+
 def test_the_command_finds_the_emulator_in_its_environment() -> None:
-    stale = {"OSS_SESSION_TOKEN": "of somebody else", "OSS_ACCESS_KEY_ID": "mine", "OSS_OTHER": "stays"}
+    stale = {
+        "OSS_SESSION_TOKEN": "of somebody else",
+        "OSS_ACCESS_KEY_ID": "mine",
+        "OSS_CA_FILE": "gone",
+        "OSS_OTHER": "stays",
+    }
     done = execute("--bucket", "photos", "--", sys.executable, "-c", PRINT_ENVIRONMENT, **stale)
     assert (done.returncode, done.stderr) == (0, "")
     environment = json.loads(done.stdout)

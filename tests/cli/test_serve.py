@@ -2,11 +2,14 @@
 
 import base64
 import json
+import os
 import resource
 import signal
 import socket
+import ssl
 import stat
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -71,6 +74,34 @@ def test_a_life_from_ready_to_sigterm(tmp_path):
     assert "emulator-secret" in keys
     assert str(tmp_path / "oss-data" / "buckets") in objects
     assert not ready_file.exists()
+
+
+def test_https_is_served_beside_http_and_the_ca_is_told(tmp_path):
+    ready_file = tmp_path / "ready.json"
+    with serving(tmp_path, "--tls", "--ready-file", str(ready_file)) as (process, endpoint):
+        ready = json.loads(ready_file.read_text())
+        ca_file = tmp_path / "oss-data" / "ca.pem"
+        assert (ready["endpoint"], ready["ca_file"]) == (endpoint, str(ca_file))
+        context = ssl.create_default_context(cafile=ca_file)
+        with urlopen(f"{ready['https_endpoint']}/_emulator/health", context=context, timeout=TIMEOUT_SECONDS) as answer:
+            health = json.load(answer)
+        assert (health["http_endpoint"], health["https_endpoint"]) == (endpoint, ready["https_endpoint"])
+        callbacks = [sys.executable, "-m", "emulator", "callbacks", "list", "--endpoint", ready["https_endpoint"]]
+        trusting = os.environ | {"SSL_CERT_FILE": str(ca_file)}
+        subprocess.run(callbacks, env=trusting, timeout=TIMEOUT_SECONDS, check=True)
+        status, output, errors = stopped(process)
+    assert (status, output) == (0, "")
+    assert f"HTTPS at {ready['https_endpoint']}; clients have to trust {ca_file}" in errors.splitlines()[1]
+
+
+def test_https_without_what_makes_certificates_is_one_line(tmp_path):
+    (tmp_path / "trustme.py").write_text("raise ImportError")
+    arguments = command("--port", "0", "--tls", "--ephemeral")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(arguments, env=environ, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'oss-emulator[tls]'" in done.stderr
 
 
 def test_ephemeral_data_go_with_the_process_and_ctrl_c_ends_it_well(tmp_path):

@@ -1,10 +1,12 @@
 """OssEmulator: its life, how it is reached, arranging and checking."""
 
 import os
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -93,12 +95,23 @@ def test_without_configured_buckets_one_has_to_be_named() -> None:
 def test_environ_has_what_programs_read(oss: OssEmulator) -> None:
     assert oss.environ == {
         "OSS_ENDPOINT": oss.endpoint,
+        "OSS_HTTPS_ENDPOINT": "",
+        "OSS_CA_FILE": "",
         "OSS_ACCESS_KEY_ID": "emulator",
         "OSS_ACCESS_KEY_SECRET": "emulator-secret",
         "OSS_SESSION_TOKEN": "",
         "OSS_REGION": "cn-hangzhou",
         "OSS_BUCKET": "examplebucket",
     }
+
+
+def test_https_is_a_setting() -> None:
+    with OssEmulator(server={"tls": True}) as oss:
+        context = ssl.create_default_context(cafile=oss.ca_file)
+        with urlopen(f"{oss.https_endpoint}/_emulator/health", context=context) as answer:
+            assert answer.status == 200
+        assert oss.environ["OSS_HTTPS_ENDPOINT"] == oss.https_endpoint
+        assert oss.environ["OSS_CA_FILE"] == str(oss.ca_file)
 
 
 @pytest.mark.parametrize("sdk", ["oss2", "alibabacloud-oss-v2", None])

@@ -183,9 +183,11 @@ class App:
             page = f"<html><body><h1>{do.status} {PHRASES.get(do.status, 'Unknown')}</h1></body></html>\n"
             return OssResponse(do.status, {"Content-Type": "text/html", **hint}, page.encode())
         is_cut = do.cut == "mid-body"
-        if request.body.is_declared and request.body.length != 0 and (is_cut or do.bytes_per_second):
-            request = self._messages.impair(raw, request, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
+        if is_cut and request.body.is_declared and request.body.length != 0:
+            request = self._messages.cut(raw, request)
             is_cut = False  # it is already, if the operation wants the body
+        if do.bytes_per_second is not None:
+            request.body.hold_to(do.bytes_per_second)
         request = structs.replace(request, is_cut_after_store=do.cut == "after-store")
         response = await operation.handler(self._context, request)
         if do.cut == "after-store":
@@ -193,7 +195,8 @@ class App:
                 response.body.file.close()
             raise ConnectionCut
         headers = {**hint, **response.headers}
-        return structs.replace(response, headers=headers, bytes_per_second=do.bytes_per_second, is_cut=is_cut)
+        rate = min(filter(None, (do.bytes_per_second, response.bytes_per_second)), default=None)
+        return structs.replace(response, headers=headers, bytes_per_second=rate, is_cut=is_cut)
 
     def _place(self, exchange: _Exchange) -> tuple[OssRequest, Operation]:
         """Which operation the request is, and in which bucket.

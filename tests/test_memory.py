@@ -1,7 +1,9 @@
 """The size of an object costs no memory."""
 
 import asyncio
+import json
 import random
+import ssl
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,31 @@ async def test_an_object_of_a_gibibyte_goes_in_and_out_in_a_few_mebibytes(tmp_pa
 
             await connection.send(b"DELETE /examplebucket/large HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await connection.receive()).status == 204
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it there")
+@pytest.mark.parametrize("is_secure", [False, True], ids=["HTTP", "HTTPS"])
+async def test_a_limited_transfer_takes_a_few_mebibytes(tmp_path: Path, is_secure: bool) -> None:
+    size = 64 * MEBIBYTE
+    limit = "x-oss-traffic-limit: 838860800"
+    arguments = ("--tls", "--log-level", "error", "--ready-file", str(tmp_path / "ready.json"))
+    with serving(tmp_path, *arguments, OSS_EMULATOR_AUTH_MODE="off") as (process, _):
+        ready = json.loads((tmp_path / "ready.json").read_text())
+        endpoint = ready["https_endpoint" if is_secure else "endpoint"]
+        context = ssl.create_default_context(cafile=ready["ca_file"]) if is_secure else None
+        before = mebibytes(process.pid, "VmRSS")
+        async with asyncio.timeout(60), await Connection.open(endpoint, context) as connection:
+            head = f"PUT /examplebucket/large HTTP/1.1\r\nHost: x\r\n{limit}\r\nContent-Length: {size}\r\n\r\n"
+            await connection.send(head.encode())
+            for _ in range(64):
+                await connection.send(bytes(MEBIBYTE))
+            assert (await connection.receive()).status == 200
+            await connection.send(f"GET /examplebucket/large HTTP/1.1\r\nHost: x\r\n{limit}\r\n\r\n".encode())
+            await connection.receive("HEAD")
+            left = size
+            while left:
+                some = await connection.reader.read(min(left, MEBIBYTE))
+                assert some
+                left -= len(some)
+        assert mebibytes(process.pid, "VmHWM") - before < 25

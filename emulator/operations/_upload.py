@@ -117,7 +117,9 @@ async def stage_body(
     if "content-md5" in request.headers:
         parse_content_md5(request.headers["content-md5"])  # a malformed digest is refused before the body is read
     parse_crc64(request.headers)
-    parse_traffic_limit(request.headers, request.parameters)
+    rate = parse_traffic_limit(request.headers, request.parameters)
+    if rate is not None:
+        body.hold_to(rate)
     whole = body.at_hand()
     slot = claim(body.length)
     async with ctx.store.stage(whole if whole is not None else body.pieces(), limit=limit, slot=slot) as staged:

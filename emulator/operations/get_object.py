@@ -37,7 +37,7 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     """
     check_key(request.key)
     version_id = read_version_id(request)
-    parse_traffic_limit(request.headers, request.parameters)
+    rate = parse_traffic_limit(request.headers, request.parameters)
     overrides = _read_overrides(request)
     record, blob = await ctx.store.read(request.bucket, request.key, version_id)
     try:
@@ -51,10 +51,10 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
         blob.close()
         raise
     if part is None:
-        return OssResponse(200, headers, FileRange(blob, 0, record.size))
+        return OssResponse(200, headers, FileRange(blob, 0, record.size), bytes_per_second=rate)
     offset, count = part
     headers["Content-Range"] = f"bytes {offset}-{offset + count - 1}/{record.size}"
-    return OssResponse(206, headers, FileRange(blob, offset, count))
+    return OssResponse(206, headers, FileRange(blob, offset, count), bytes_per_second=rate)
 
 
 @operation("HeadObject", "HEAD /{bucket}/{key}", action="GetObject")

@@ -21,6 +21,7 @@ from emulator.wire.address import check_key
 from emulator.wire.attributes import check_header_value, parse_forbid_overwrite, read_attributes
 from emulator.wire.digests import check_content_md5, parse_content_md5
 from emulator.wire.form import Form, open_form
+from emulator.wire.parameters import TRAFFIC_LIMIT, parse_traffic_limit
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 from emulator.wire.xml import build_document
@@ -50,6 +51,8 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
     Only the form counts: an Authorization header, a signed URL and the query are not looked at. Everything but the size
     is judged before the file is read.
 
+    The speed limit may be a header or, as a guess, a field.
+
     Source: "PostObject" and "Callback" in the API reference. Guess: the signature is checked before the policy is read.
     Differs: `auth.mode: off` asks for no signature; a policy that is sent must hold all the same.
     Raises: RequestIsNotMultiPartContent, MalformedPOSTRequest, FieldItemTooLong, MaxPOSTPreDataLengthExceededError,
@@ -74,6 +77,9 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
         attributes = read_attributes(headers, ctx.store.bucket(request.bucket))
         forbid_overwrite = parse_forbid_overwrite(headers)
         redirect = check_header_value("success_action_redirect", fields.get("success_action_redirect", ""))
+        rate = parse_traffic_limit(fields if TRAFFIC_LIMIT in fields else request.headers, {})
+        if rate is not None:
+            request.body.hold_to(rate)
         if forbid_overwrite:
             await check_free(ctx, request.bucket, key, ec="0026-00000201")
         limit = ctx.config.limits.max_object_bytes

@@ -7,6 +7,7 @@ from aiohttp import ClientPayloadError, http_exceptions, web
 
 from emulator.errors import EntityTooLarge, IncompleteBody, RequestTimeout
 from emulator.transport.connection import Connection
+from emulator.transport.pace import SLICE_SECONDS, Pace
 
 DRAIN_BYTES = 1024 * 1024  # an unread body up to here is read and dropped, so that the connection stays usable
 
@@ -20,12 +21,14 @@ class RequestBody:
         length = request.headers.get("Content-Length")
         self.length = int(length) if length is not None else None
         self.is_declared = length is not None or "Transfer-Encoding" in request.headers
+        self._pace: Pace | None = None
+        self._passed = 0
         self._awaits_continue = request.headers.get("Expect", "").lower() == "100-continue"
 
     def at_hand(self) -> bytes | None:
-        """The whole body if it has already arrived, else `None`."""
+        """The whole body if it has already arrived and need not be held back, else `None`."""
         content = self._request.content
-        if content.is_eof() and content.exception() is None:
+        if self._pace is None and content.is_eof() and content.exception() is None:
             return content.read_nowait()
         return None
 
@@ -42,8 +45,10 @@ class RequestBody:
             while not content.at_eof():
                 async with asyncio.timeout(self._idle_timeout_seconds):
                     piece = await content.readany()
-                if piece:
-                    yield piece
+                for slice_ in self._pace.slices(piece) if self._pace else (piece,):
+                    if slice_:
+                        yield slice_
+                        await self._keep_pace(len(slice_))
         except TimeoutError:
             raise RequestTimeout(
                 hint=f"No byte of the body came for {self._idle_timeout_seconds:g} s. Either fewer bytes were sent "
@@ -66,6 +71,22 @@ class RequestBody:
             if len(body) > limit:
                 raise EntityTooLarge(hint=f"The body is longer than the {limit} bytes that this operation takes.")
         return bytes(body)
+
+    def hold_to(self, bytes_per_second: int) -> None:
+        """Let it through at no more than this rate, what has passed included; of several, the lowest counts."""
+        if self._pace is None or bytes_per_second < self._pace.bytes_per_second:
+            self._pace = Pace(bytes_per_second, passed=self._passed)
+
+    async def _keep_pace(self, size: int) -> None:
+        """Wait until `size` bytes more may have passed; a client that leaves meanwhile is not waited for."""
+        self._passed += size
+        if self._pace is None:
+            return
+        self._pace.count(size)
+        while seconds := self._pace.seconds_left:
+            await asyncio.sleep(min(seconds, SLICE_SECONDS))
+            if (error := self._request.content.exception()) is not None:
+                raise error
 
     async def _continue(self) -> None:
         if self._awaits_continue:

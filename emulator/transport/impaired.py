@@ -1,28 +1,16 @@
-"""What faults do to a body, an answer and a connection: slow them down, cut them off, say nothing at all."""
+"""What faults do to a body, an answer and a connection: cut them off, or say nothing at all."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-
-from aiohttp import web
 
 from emulator.faults import ConnectionCut
 from emulator.transport.body import RequestBody
-from emulator.transport.reply import Reply, read_pieces
-from emulator.wire.response import FileRange
-
-SLICES_PER_SECOND = 10  # in which a slowed down body comes
+from emulator.transport.reply import Reply
+from emulator.wire.response import FileRange, Stream
 
 
-class ImpairedBody(RequestBody):
-    """A body that a fault slows down to `bytes_per_second`, or in the middle of which it cuts the connection."""
-
-    def __init__(
-        self, request: web.BaseRequest, idle_timeout_seconds: float, *, bytes_per_second: int | None, is_cut: bool
-    ) -> None:
-        super().__init__(request, idle_timeout_seconds)
-        self._bytes_per_second = bytes_per_second
-        self._is_cut = is_cut
+class CutBody(RequestBody):
+    """A body in the middle of which a fault cuts the connection."""
 
     def at_hand(self) -> bytes | None:
         """Nothing: it comes in pieces."""
@@ -38,26 +26,14 @@ class ImpairedBody(RequestBody):
         left = (self.length or 0) // 2
         async with aclosing(super().pieces()) as pieces:
             async for piece in pieces:
-                async for slice_ in _paced(piece[:left] if self._is_cut else piece, self._bytes_per_second):
-                    yield slice_
+                yield piece[:left]
                 left -= len(piece)
-                if self._is_cut and left <= 0:
+                if left <= 0:
                     raise ConnectionCut
 
 
-class ImpairedReply(Reply):
-    """An answer that a fault slows down to `bytes_per_second`, or half-way through which it cuts the connection.
-
-    Of an answer without a body half the head is sent, so that a cut is a cut. The connection ends with it.
-    """
-
-    def __init__(
-        self, status: int, head: bytes, body: bytes | FileRange, *, bytes_per_second: int | None, is_cut: bool
-    ) -> None:
-        super().__init__(status, head, body, keep_alive=False)
-        self._body_to_send = body
-        self._bytes_per_second = bytes_per_second
-        self._is_cut = is_cut
+class CutReply(Reply):
+    """An answer half-way through which a fault cuts the connection. Of one without a body half the head is sent."""
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send what is to be sent of head and body."""
@@ -65,17 +41,18 @@ class ImpairedReply(Reply):
         assert request is not None
         self._eof_sent = True
         self._req = None
-        body = self._body_to_send
+        body = self._payload
+        assert not isinstance(body, Stream)
         size = len(body) if isinstance(body, bytes) else body.count
-        left = size // 2 if self._is_cut else size
+        left = size // 2
         try:
-            await request.writer.write(self._head if size or not self._is_cut else self._head[: len(self._head) // 2])
-            async for piece in _only(body) if isinstance(body, bytes) else read_pieces(body):
-                async for slice_ in _paced(piece[:left], self._bytes_per_second):
-                    await request.writer.write(slice_)
-                left -= len(piece)
-                if left <= 0:
-                    break
+            await request.writer.write(self._head if size else self._head[: len(self._head) // 2])
+            async with aclosing(self._slices(body)) as slices:
+                async for slice_ in slices:
+                    await request.writer.write(slice_[:left])
+                    left -= len(slice_)
+                    if left <= 0:
+                        break
         finally:
             if isinstance(body, FileRange):
                 body.file.close()
@@ -97,19 +74,3 @@ class Hangup(Reply):
         self._req = None
         if request.transport is not None:
             request.transport.abort()
-
-
-async def _only(body: bytes) -> AsyncIterator[bytes]:
-    yield body
-
-
-async def _paced(piece: bytes, bytes_per_second: int | None) -> AsyncIterator[bytes]:
-    """`piece`, whole or at a rate: a slice every tenth of a second."""
-    if bytes_per_second is None:
-        yield piece
-        return
-    step = max(1, bytes_per_second // SLICES_PER_SECOND)
-    for start in range(0, len(piece), step):
-        slice_ = piece[start : start + step]
-        await asyncio.sleep(len(slice_) / bytes_per_second)
-        yield slice_

@@ -8,7 +8,7 @@ from msgspec import structs
 from emulator.clock import Clock, Ids
 from emulator.config import Server
 from emulator.transport.body import RequestBody
-from emulator.transport.impaired import ImpairedBody, ImpairedReply
+from emulator.transport.impaired import CutBody, CutReply
 from emulator.transport.reply import Reply
 from emulator.wire.address import Address, Resolver
 from emulator.wire.dates import format_http_date
@@ -77,12 +77,9 @@ class Messages:
             client=raw.remote or "",
         )
 
-    def impair(
-        self, raw: web.BaseRequest, request: OssRequest, *, bytes_per_second: int | None, is_cut: bool
-    ) -> OssRequest:
-        """`request` with a body that comes slowly, or not to its end."""
-        body = ImpairedBody(raw, self._idle_timeout_seconds, bytes_per_second=bytes_per_second, is_cut=is_cut)
-        return structs.replace(request, body=body)
+    def cut(self, raw: web.BaseRequest, request: OssRequest) -> OssRequest:
+        """`request` with a body in the middle of which the connection ends."""
+        return structs.replace(request, body=CutBody(raw, self._idle_timeout_seconds))
 
     def reply(
         self, raw: web.BaseRequest, request: OssRequest, response: OssResponse, seconds: float, *, keep_alive: bool
@@ -112,8 +109,6 @@ class Messages:
         if request.method == "HEAD" or response.status in _BODILESS:
             body = b""
         encoded = head.encode("utf-8", "surrogateescape")
-        if (response.bytes_per_second or response.is_cut) and not isinstance(body, Stream):
-            return ImpairedReply(
-                response.status, encoded, body, bytes_per_second=response.bytes_per_second, is_cut=response.is_cut
-            )
-        return Reply(response.status, encoded, body, keep_alive=keep_alive)
+        kind = CutReply if response.is_cut and not isinstance(body, Stream) else Reply
+        rate = response.bytes_per_second
+        return kind(response.status, encoded, body, keep_alive=keep_alive, bytes_per_second=rate)

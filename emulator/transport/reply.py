@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from emulator.transport.connection import Connection
+from emulator.transport.pace import paced
 from emulator.wire.response import FileRange, Stream
 
 PIECE_BYTES = 1024 * 1024
@@ -19,14 +20,23 @@ class Reply(web.StreamResponse):
     """An answer whose head is already bytes, so that head and body go out in one write.
 
     A `web.Response` costs 40 µs a request; this costs next to nothing, and header values that are not UTF-8 go out as
-    they were given, where aiohttp would drop them.
+    they were given, where aiohttp would drop them. With `bytes_per_second` the body travels at that rate.
     """
 
-    def __init__(self, status: int, head: bytes, body: bytes | FileRange | Stream, *, keep_alive: bool) -> None:
+    def __init__(
+        self,
+        status: int,
+        head: bytes,
+        body: bytes | FileRange | Stream,
+        *,
+        keep_alive: bool,
+        bytes_per_second: int | None = None,
+    ) -> None:
         super().__init__(status=status)
         self._head = head
         self._payload = body
         self._keep_alive = keep_alive
+        self._bytes_per_second = bytes_per_second
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Remember the request; everything is sent by `write_eof`."""
@@ -39,28 +49,48 @@ class Reply(web.StreamResponse):
         assert request is not None
         self._eof_sent = True
         self._req = None
-        if isinstance(self._payload, bytes):
-            await request.writer.write_eof(self._head + self._payload)
-            return
-        if isinstance(self._payload, Stream):
-            await self._send_stream(request, self._payload)
-            return
-        try:
-            await self._send_file(request, self._payload)
-        finally:
-            self._payload.file.close()
+        payload = self._payload
+        if isinstance(payload, Stream):
+            await self._send_stream(request, payload)
+        elif isinstance(payload, bytes) and self._bytes_per_second is None:
+            await request.writer.write_eof(self._head + payload)
+        elif isinstance(payload, bytes):
+            await self._send_slices(request, payload)
+        else:
+            try:
+                if self._bytes_per_second is None:
+                    await self._send_file(request, payload)
+                else:
+                    await self._send_slices(request, payload)
+            finally:
+                payload.file.close()
 
     async def _send_stream(self, request: web.BaseRequest, stream: Stream) -> None:
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.is_streaming = True
-        async with aclosing(stream.pieces) as pieces:
+        async with aclosing(self._slices(stream)) as slices:
             await request.writer.write(self._head)
             if request.version >= HttpVersion11:
                 request.writer.enable_chunking()
-            async for piece in pieces:
-                await request.writer.write(piece)
+            async for slice_ in slices:
+                await request.writer.write(slice_)
         await request.writer.write_eof()
+
+    async def _send_slices(self, request: web.BaseRequest, body: bytes | FileRange) -> None:
+        await request.writer.write(self._head)
+        async with aclosing(self._slices(body)) as slices:
+            async for slice_ in slices:
+                await request.writer.write(slice_)
+        await request.writer.write_eof()
+
+    def _slices(self, body: bytes | FileRange | Stream) -> AsyncGenerator[bytes, None]:
+        """The bytes of `body`, each when it may be sent."""
+        if isinstance(body, bytes):
+            pieces = _only(body)
+        else:
+            pieces = read_pieces(body) if isinstance(body, FileRange) else body.pieces
+        return pieces if self._bytes_per_second is None else paced(pieces, self._bytes_per_second)
 
     async def _send_file(self, request: web.BaseRequest, part: FileRange) -> None:
         if part.count <= WHOLE_WRITE_BYTES:
@@ -82,7 +112,11 @@ class Reply(web.StreamResponse):
             await request.writer.write(piece)
 
 
-async def read_pieces(part: FileRange) -> AsyncIterator[bytes]:
+async def _only(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+async def read_pieces(part: FileRange) -> AsyncGenerator[bytes, None]:
     """The bytes of `part`.
 
     Raises:

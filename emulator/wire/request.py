@@ -39,6 +39,9 @@ class Body(Protocol):
     async def read(self, limit: int) -> bytes:
         """The whole body; more than `limit` bytes raise `EntityTooLarge`."""
 
+    def hold_to(self, bytes_per_second: int) -> None:
+        """Let it through at no more than this rate; of several, the lowest counts."""
+
     def when_over(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the client has left or is to leave, as at a stop: nobody need wait for its sake."""
 

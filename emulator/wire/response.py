@@ -48,7 +48,8 @@ class Stream(msgspec.Struct, frozen=True):
 class OssResponse(msgspec.Struct, frozen=True):
     """An answer: `headers` in wire spelling and order, without the common ones that every answer carries.
 
-    On demand of a fault its body travels at `bytes_per_second`, or the connection is cut half-way through it.
+    Its body travels at `bytes_per_second` if the request or a fault limits it; on demand of a fault, the connection is
+    cut half-way through it.
     """
 
     status: int = 200

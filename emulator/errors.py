@@ -503,6 +503,13 @@ class NoSuchRegion(OssError):
     message = "The specified region does not exist."
 
 
+class BucketCallbackPolicyNotExist(OssError):
+    """The bucket has no callback policies, or not the one that a callback names. Guess: the message."""
+
+    status = 404
+    message = "The bucket callback policy does not exist."
+
+
 # --- Method, precondition, conflict, range --------------------------------------------------------------------------
 
 

@@ -114,6 +114,14 @@ class BucketWorm(msgspec.Struct, frozen=True):
     is_locked: bool = False
 
 
+class CallbackPolicy(msgspec.Struct, frozen=True):
+    """A callback that is kept with a bucket, for uploads that name it. Both texts are base64, as an upload has them."""
+
+    name: str
+    callback: str
+    callback_var: str = ""
+
+
 class Bucket(msgspec.Struct, frozen=True):
     """A bucket and its settings. `cors` is `None` where nobody has set any rules, `worm` where nobody has begun one,
     `versioning` where it never was on.
@@ -130,6 +138,7 @@ class Bucket(msgspec.Struct, frozen=True):
     redundancy: str = "LRS"
     cors: CorsConfiguration | None = None
     worm: BucketWorm | None = None
+    callback_policies: tuple[CallbackPolicy, ...] = ()
     documents: dict[str, str] = {}
     versioning: Versioning | None = None
 

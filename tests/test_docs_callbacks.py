@@ -164,8 +164,17 @@ def test_example_sends_the_last_callback_again(emulator: EmulatorThread) -> None
     assert (record["replay_of"], record["outcome"]) == (request_id, "success")
 
 
+def test_example_uses_a_callback_that_the_bucket_keeps(emulator: EmulatorThread) -> None:
+    code = EXAMPLES["kept"].replace("http://127.0.0.1:8280", emulator.endpoint)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == 'b\'{"Status":"OK"}\''
+    records = json.load(urlopen(f"{emulator.endpoint}/_emulator/callbacks"))["callbacks"]
+    assert [record["body"] for record in records] == ["object=a.txt&by=the%20bucket", "object=a.txt&by=me"]
+
+
 def test_every_example_is_run() -> None:
-    assert EXAMPLES.keys() == {*HANDLERS, "json body", "record", "replay"}
+    assert EXAMPLES.keys() == {*HANDLERS, "json body", "kept", "record", "replay"}
     assert pages.marked("docs/callbacks.md", "text").keys() == {"request", "signature"}
 
 

@@ -218,8 +218,12 @@ class CallbackEngine:
             InvalidArgument: the settings of today refuse it, as they would the upload.
         """
         custom = {name: value for name, value in original.variables.items() if name.startswith("x:")}
-        spec = parse_callback(encode(original.callback), encode(custom), empty_url="error", is_strict=self._is_strict)
+        asked = {
+            name: value for name, value in original.callback.items() if name != "callbackPolicy"
+        }  # it is filled in
+        spec = parse_callback(encode(asked), encode(custom), empty_url="error", is_strict=self._is_strict)
         assert spec is not None  # what has a record had a URL
+        spec = msgspec.structs.replace(spec, parameters=original.callback)
         if to is not None:
             spec = msgspec.structs.replace(spec, urls=(to,))
         await self.check(spec)

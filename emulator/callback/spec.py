@@ -11,7 +11,7 @@ import base64
 import json
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -20,7 +20,8 @@ from emulator.callback import refusals
 from emulator.callback.refusals import Refusal
 from emulator.callback.template import NUMERIC_VARIABLES, SYSTEM_VARIABLES, Encoding, Template, parse_template
 from emulator.callback.url import CallbackUrl, InvalidUrl, parse_url
-from emulator.errors import InvalidArgument
+from emulator.errors import BucketCallbackPolicyNotExist, InvalidArgument
+from emulator.model import CallbackPolicy
 
 MAX_PARAMETER_BYTES = 5120  # of base64 text, for callback and for callback-var
 MAX_URLS = 5
@@ -37,6 +38,7 @@ _OWN_HEADERS = frozenset(
 _HEADER_KEY = re.compile(r"[0-9a-z-]+\Z")
 _HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 _HOST = re.compile(r"[!-~]+\Z")
+_POLICY = "callbackPolicy"
 _WHITESPACE = str.maketrans("", "", string.whitespace)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -45,8 +47,9 @@ class CallbackSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A callback that has been asked for and may be sent.
 
     `urls` are tried in order. `host` is the Host header, `None` for the URL's own. `variables` are the custom ones by
-    name with `x:`. `additional_headers` go out as they are. `parameters` is the decoded `callback` argument. `warnings`
-    are sentences about what OSS takes without a word and the developer hardly meant.
+    name with `x:`. `additional_headers` go out as they are. `parameters` is the decoded `callback` argument; if it
+    `is_by_policy`, they are those of the bucket's callback policy and its name. `warnings` are sentences about what OSS
+    takes without a word and the developer hardly meant.
     """
 
     urls: tuple[CallbackUrl, ...]
@@ -58,6 +61,7 @@ class CallbackSpec(msgspec.Struct, frozen=True, kw_only=True):
     additional_headers: dict[str, str] = {}
     signature_version: str = "1.0"
     parameters: dict[str, Any] = {}
+    is_by_policy: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -92,21 +96,28 @@ def parse_callback(
     callback_var: str | None,
     *,
     variables: Mapping[str, str] | None = None,
+    policies: Iterable[CallbackPolicy] | None = None,
     empty_url: Literal["error", "skip"],
     is_strict: bool,
 ) -> CallbackSpec | None:
     """Read `callback` and `callback_var` (base64). `is_strict` refuses a variable that OSS does not have.
 
     `variables` are given where each custom one came by itself, as in a form; they keep to no rule but the name's `x:`.
+    `policies` are those of the bucket: a callback without a URL may name one, which then stands for it.
 
-    `None` means that none is to be sent: there is no URL and `empty_url` is `skip`, or a bucket's callback policy is
-    asked for, which the emulator does not have.
+    Guess: a callbackUrl goes before a callbackPolicy, and the request's variables before those of the policy.
+
+    `None` means that none is to be sent: there is no URL and `empty_url` is `skip`.
 
     Raises:
         InvalidArgument: as OSS refuses it, with a hint.
+        BucketCallbackPolicyNotExist: the policy that it names is none of the bucket's.
     """
     reader = _Callback(callback)
-    if not reader.fields.get("callbackUrl") and ("callbackPolicy" in reader.fields or empty_url == "skip"):
+    policy = reader.policy(policies)
+    if policy is not None:
+        reader = _Callback(policy.callback)
+    elif not reader.fields.get("callbackUrl") and empty_url == "skip":
         return None
     urls = reader.urls()
     body = reader.body()
@@ -117,6 +128,8 @@ def parse_callback(
     additional_headers = reader.additional_headers()
     if callback_var is not None:
         variables = _variables(callback_var)
+    if policy is not None and policy.callback_var:
+        variables = _variables(policy.callback_var) | dict(variables or {})
     template = parse_template(body)
     if is_strict:
         _refuse_unknown_variables(template)
@@ -129,7 +142,8 @@ def parse_callback(
         signature_version=signature_version,
         additional_headers=additional_headers,
         variables=dict(variables or {}),
-        parameters=reader.fields,
+        parameters=reader.fields if policy is None else {**reader.fields, _POLICY: policy.name},
+        is_by_policy=policy is not None,
     )
     return msgspec.structs.replace(spec, warnings=tuple(_warnings(spec)))
 
@@ -161,11 +175,31 @@ class _Callback:
         """`refusal` of this argument; OSS mostly repeats the whole JSON."""
         return refusal.error(hint, ArgumentName=argument, ArgumentValue=self.text if value is None else value)
 
+    def policy(self, policies: Iterable[CallbackPolicy] | None) -> CallbackPolicy | None:
+        """The one of `policies` that stands for this callback, if it names one."""
+        name = self.fields.get(_POLICY)
+        if name is None or policies is None or self.fields.get("callbackUrl"):
+            return None
+        if not isinstance(name, str):
+            hint = f"callbackPolicy must be a string, the name of a policy of the bucket, not {_name(name)}."
+            raise self.error(refusals.URL_INVALID, hint)
+        by_name = {policy.name: policy for policy in policies}
+        if name not in by_name:
+            known = ", ".join(map(repr, by_name)) or "none"
+            raise BucketCallbackPolicyNotExist(
+                hint=f"The callback names the policy {name!r} and no URL; the bucket's policies are: {known}. "
+                "PutBucketCallbackPolicy sets them."
+            )
+        return by_name[name]
+
     def urls(self) -> tuple[CallbackUrl, ...]:
         value = self.fields.get("callbackUrl")
         if not isinstance(value, str):
             what = "is missing" if value is None else f"must be a string, not {_name(value)}"
-            raise self.error(refusals.URL_INVALID, f"callbackUrl {what}: one to five URLs, separated by semicolons.")
+            hint = f"callbackUrl {what}: one to five URLs, separated by semicolons."
+            if _POLICY in self.fields:
+                hint += " A callbackPolicy stands for it in an upload alone: only there is a bucket to look it up in."
+            raise self.error(refusals.URL_INVALID, hint)
         pieces = [piece for piece in (piece.strip() for piece in value.split(";")) if piece]
         if not pieces:
             raise self.error(
@@ -317,6 +351,8 @@ def _warnings(spec: CallbackSpec) -> Iterator[str]:
             f"callbackBody looks like JSON, but callbackBodyType is {FORM} (the default): values are percent-encoded "
             f"and get no quotes. Set callbackBodyType to {JSON}."
         )
+    if _POLICY in spec.parameters and not spec.is_by_policy:
+        yield "callbackPolicy is ignored, because the callback has a callbackUrl of its own."
     if spec.signature_version == "2.0":
         yield "signatureVersion 2.0 is not public; the callback is signed as 1.0."
     for key in spec.additional_headers:

@@ -62,19 +62,18 @@ async def accept_callback(
 
     Raises:
         InvalidArgument: it is not right; nothing has been stored.
+        BucketCallbackPolicyNotExist: it names a policy that the bucket does not have.
     """
     spec = parse_callback(
         callback,
         callback_var,
         variables=variables,
+        policies=ctx.store.bucket(request.bucket).callback_policies,
         empty_url=ctx.config.callback.empty_url,
         is_strict=ctx.config.is_strict,
     )
     if spec is None:
-        logger.warning(
-            "%s asks for a callback without a callbackUrl, so none is sent (bucket callback policies are not emulated)",
-            request.request_id,
-        )
+        logger.warning("%s asks for a callback without a callbackUrl, so none is sent", request.request_id)
         return None
     await ctx.callbacks.check(spec)
     return spec
@@ -147,12 +146,28 @@ async def finish_upload(
     if request.is_cut_after_store:
         raise ConnectionCut
     headers = {"ETag": quote_etag(record.etag), "x-oss-hash-crc64ecma": str(record.crc64)}
-    md5 = "" if record.md5 is None else content_md5(record.md5)
-    if md5:
-        headers["Content-MD5"] = md5
+    if record.md5 is not None:
+        headers["Content-MD5"] = content_md5(record.md5)
     headers |= version_headers(ctx, record) | record.attributes.encryption
     if callback is None:
         return OssResponse(200, {"Content-Type": "application/xml", **headers} if document else headers, document)
+    return await call_back(ctx, request, record, callback, operation=operation, headers=headers)
+
+
+async def call_back(
+    ctx: Context,
+    request: OssRequest,
+    record: ObjectRecord,
+    callback: CallbackSpec,
+    *,
+    operation: str,
+    headers: Mapping[str, str],
+) -> OssResponse:
+    """The application server's answer to the callback about `record`, with `headers`.
+
+    Raises:
+        CallbackFailed: it did not answer as it must.
+    """
 
     def open_image() -> BinaryIO:
         return ctx.store.open_blob(record)
@@ -167,7 +182,7 @@ async def finish_upload(
             size=record.size,
             mime_type=record.attributes.headers.get("content-type", ""),
             crc64=record.crc64,
-            content_md5=md5,
+            content_md5="" if record.md5 is None else content_md5(record.md5),
             request_id=request.request_id,
             client_ip=request.client,
             image=open_image,
@@ -175,6 +190,5 @@ async def finish_upload(
     )
     if not outcome.is_success:
         raise CallbackFailed(outcome.message, ec=outcome.ec, hint=outcome.hint, headers=headers)
-    if outcome.hint:  # it went well, and yet something is hardly meant
-        headers["x-emulator-hint"] = hint_header(outcome.hint)
-    return OssResponse(200, {"Content-Type": outcome.content_type, **headers}, outcome.body)
+    hint = {"x-emulator-hint": hint_header(outcome.hint)} if outcome.hint else {}  # hardly meant, though it went well
+    return OssResponse(200, {"Content-Type": outcome.content_type, **headers, **hint}, outcome.body)

@@ -18,7 +18,6 @@ known(
     RestoreObject                        POST /{bucket}/{key}?restore
     CleanRestoredObject                  POST /{bucket}/{key}?cleanRestoredObject
     ProcessImage                         GET /{bucket}/{key}?x-oss-process
-    ProcessObject                        POST /{bucket}/{key}?x-oss-process
     AsyncProcessObject                   POST /{bucket}/{key}?x-oss-async-process
     CreateDirectory                      POST /{bucket}/{key}?x-oss-dir
     Rename                               POST /{bucket}/{key}?x-oss-rename
@@ -45,9 +44,6 @@ known(
     PutBucketWebsite                     PUT /{bucket}?website
     GetBucketWebsite                     GET /{bucket}?website
     DeleteBucketWebsite                  DELETE /{bucket}?website
-    PutBucketCallbackPolicy              PUT /{bucket}?policy&comp=callback
-    GetBucketCallbackPolicy              GET /{bucket}?policy&comp=callback
-    DeleteBucketCallbackPolicy           DELETE /{bucket}?policy&comp=callback
     PutBucketRequesterQoSInfo            PUT /{bucket}?requesterQosInfo&qosRequester
     GetBucketRequesterQoSInfo            GET /{bucket}?requesterQosInfo&qosRequester
     ListBucketRequesterQoSInfos          GET /{bucket}?requesterQosInfo

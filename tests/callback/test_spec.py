@@ -6,7 +6,8 @@ import json
 import pytest
 
 from emulator.callback.spec import FORM, JSON, CallbackSpec, parse_callback, pick, sendable_headers
-from emulator.errors import InvalidArgument
+from emulator.errors import BucketCallbackPolicyNotExist, InvalidArgument
+from emulator.model import CallbackPolicy
 
 from .application import encode
 
@@ -347,8 +348,26 @@ def test_empty_url_can_mean_no_callback():
         assert parse_callback(encode(fields), None, empty_url="skip", is_strict=False) is None
 
 
-def test_callback_policy_without_url_means_no_callback():
-    assert parse_callback(encode({"callbackPolicy": "test_2"}), None, empty_url="error", is_strict=True) is None
+POLICY = CallbackPolicy(
+    "told", encode({"callbackUrl": "http://a", "callbackBody": "a"}), encode({"x:a": "1", "x:b": "2"})
+)
+
+
+def test_policy_stands_for_the_callback_that_names_it():
+    named, variables = encode({"callbackPolicy": "told"}), encode({"x:b": "3"})
+    spec = parse_callback(named, variables, policies=[POLICY], empty_url="error", is_strict=True)
+    assert spec.urls[0].text == "http://a"
+    assert spec.variables == {"x:a": "1", "x:b": "3"}
+    assert spec.parameters == {"callbackUrl": "http://a", "callbackBody": "a", "callbackPolicy": "told"}
+
+
+def test_policy_is_for_the_bucket_to_have():
+    named = encode({"callbackPolicy": "other"})
+    with pytest.raises(BucketCallbackPolicyNotExist):
+        parse_callback(named, None, policies=[POLICY], empty_url="skip", is_strict=True)
+    with pytest.raises(InvalidArgument, match="The callback url configuration is invalid") as caught:
+        parse_callback(named, None, empty_url="error", is_strict=True)
+    assert "only there is a bucket to look it up in" in caught.value.hint
 
 
 @pytest.mark.parametrize(

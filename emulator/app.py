@@ -31,6 +31,7 @@ from emulator.model import Bucket
 from emulator.operations._absence import explain_absence
 from emulator.operations._access import check_access, check_tagging
 from emulator.operations._table import Operation
+from emulator.operations._website import as_visited
 from emulator.request_log import RequestEntry, shortened
 from emulator.sts import service as sts
 from emulator.transport.impaired import Hangup
@@ -145,6 +146,8 @@ class App:
                 exchange.operation = operation.name
             request = structs.replace(request, principal=identity.principal)
             exchange.request = request
+            if identity.principal.is_anonymous:
+                operation = as_visited(operation, context.store.find_bucket(request.bucket))
             self._authorize(operation, request)
         fault = context.faults.meet("request", operation.name, request.bucket, request.key)
         if fault is not None:

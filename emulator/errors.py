@@ -510,6 +510,13 @@ class BucketCallbackPolicyNotExist(OssError):
     message = "The bucket callback policy does not exist."
 
 
+class NoSuchWebsiteConfiguration(OssError):
+    """The bucket is no website. Extra: BucketName."""
+
+    status = 404
+    message = "The specified bucket does not have a website configuration."
+
+
 # --- Method, precondition, conflict, range --------------------------------------------------------------------------
 
 
@@ -646,6 +653,13 @@ class CallbackFailed(OssError):
     status = 203
     message = "Error status : 502."
     ec = "0007-00000203"
+
+
+class MirrorFailed(OssError):
+    """A routing rule says that the object is to be fetched from elsewhere, and that was not possible."""
+
+    status = 424
+    message = "Mirroring failed, please check your mirror configuration."
 
 
 class InternalError(OssError):

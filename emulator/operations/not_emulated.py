@@ -41,9 +41,6 @@ known(
     PutBucketLifecycle                   PUT /{bucket}?lifecycle
     GetBucketLifecycle                   GET /{bucket}?lifecycle
     DeleteBucketLifecycle                DELETE /{bucket}?lifecycle
-    PutBucketWebsite                     PUT /{bucket}?website
-    GetBucketWebsite                     GET /{bucket}?website
-    DeleteBucketWebsite                  DELETE /{bucket}?website
     PutBucketRequesterQoSInfo            PUT /{bucket}?requesterQosInfo&qosRequester
     GetBucketRequesterQoSInfo            GET /{bucket}?requesterQosInfo&qosRequester
     ListBucketRequesterQoSInfos          GET /{bucket}?requesterQosInfo

@@ -69,3 +69,8 @@ def parse_document(body: bytes, root: str, *, ec: str | None = None) -> Element:
         )
     assert isinstance(element, Element)
     return element
+
+
+def content_of(element: Element) -> Content:
+    """What is in `element`, to be built again: its elements, or its text without blanks around it."""
+    return [(child.tag, content_of(child)) for child in element] or (element.text or "").strip()

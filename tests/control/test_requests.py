@@ -67,9 +67,9 @@ async def test_a_missing_bucket_does_not_hide_the_operation(oss):
 
 
 async def test_what_is_not_emulated_is_recorded_under_its_name(oss):
-    await oss.request("GET", "/examplebucket?website")
+    await oss.request("GET", "/examplebucket?replication")
     (record,) = await listed(oss)
-    assert (record["status"], record["code"], record["operation"]) == (501, "NotImplemented", "GetBucketWebsite")
+    assert (record["status"], record["code"], record["operation"]) == (501, "NotImplemented", "GetBucketReplication")
 
 
 async def test_signatures_and_tokens_are_not_told(oss):

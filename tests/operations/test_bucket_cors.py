@@ -305,7 +305,7 @@ async def test_answer_to_a_client_without_an_origin_says_nothing_of_cors(oss: Os
     [
         pytest.param("PUT", "/examplebucket/a", {"Content-MD5": "bad"}, 400, id="400"),
         pytest.param("PUT", "/examplebucket/a", {"Authorization": "OSS nobody:nothing"}, 403, id="403"),
-        pytest.param("PUT", "/examplebucket?website", {}, 501, id="501"),
+        pytest.param("PUT", "/examplebucket?replication", {}, 501, id="501"),
         pytest.param("PUT", "/examplebucket/a?callback=e30", {}, 400, id="callback"),
     ],
 )

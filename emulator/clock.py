@@ -3,6 +3,7 @@
 import asyncio
 import random
 import secrets
+import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -173,3 +174,7 @@ class Ids:
             self._random_bytes(22).hex(),
             f"CAIS{b64encode(_ENCODED + self._random_bytes(95)).decode()}",
         )
+
+    def rule_id(self) -> str:
+        """A UUID, as the id of a lifecycle rule that has been given none."""
+        return str(uuid.UUID(bytes=self._random_bytes(16), version=4))

@@ -510,6 +510,13 @@ class BucketCallbackPolicyNotExist(OssError):
     message = "The bucket callback policy does not exist."
 
 
+class NoSuchLifecycle(OssError):
+    """Nobody has set lifecycle rules on the bucket. Extra: BucketName."""
+
+    status = 404
+    message = "No Row found in Lifecycle Table."
+
+
 class NoSuchWebsiteConfiguration(OssError):
     """The bucket is no website. Extra: BucketName."""
 

@@ -99,9 +99,9 @@ async def test_keys_are_not_normalised(oss: OssClient) -> None:
 
 
 async def test_operation_that_is_not_emulated_names_itself(oss: OssClient) -> None:
-    response = await oss.request("GET", "/examplebucket?lifecycle")
+    response = await oss.request("GET", "/examplebucket?replication")
     assert (response.status, response.code) == (501, "NotImplemented")
-    assert response.message is not None and "GetBucketLifecycle" in response.message
+    assert response.message is not None and "GetBucketReplication" in response.message
     assert "x-emulator-hint" in response.headers
 
 

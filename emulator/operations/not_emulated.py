@@ -38,9 +38,6 @@ known(
 
 known(
     """
-    PutBucketLifecycle                   PUT /{bucket}?lifecycle
-    GetBucketLifecycle                   GET /{bucket}?lifecycle
-    DeleteBucketLifecycle                DELETE /{bucket}?lifecycle
     PutBucketRequesterQoSInfo            PUT /{bucket}?requesterQosInfo&qosRequester
     GetBucketRequesterQoSInfo            GET /{bucket}?requesterQosInfo&qosRequester
     ListBucketRequesterQoSInfos          GET /{bucket}?requesterQosInfo

@@ -3,12 +3,15 @@
 Source: "Common HTTP headers"; the samples of every list operation.
 """
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_MIDNIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T00:00:00(\.0+)?Z\Z")
 
 
 def format_http_date(time: datetime) -> str:
@@ -43,4 +46,14 @@ def parse_http_date(text: str) -> datetime | None:
         IndexError,
         TypeError,
     ):  # the parser of the standard library lets all of them out
+        return None
+
+
+def parse_midnight(text: str) -> datetime | None:
+    """The day that `2012-02-24T00:00:00.000Z` begins; `None` if the text is no such time."""
+    if not _MIDNIGHT.match(text):
+        return None
+    try:
+        return datetime.fromisoformat(text[:10]).replace(tzinfo=UTC)
+    except ValueError:  # no such day
         return None

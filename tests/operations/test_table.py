@@ -124,7 +124,7 @@ def test_the_row_with_the_most_demands_wins(line: str, headers: list[str], name:
     ("line", "headers", "name"),
     [
         pytest.param("PUT /b/k?symlink", ["x-oss-copy-source"], "PutSymlink", id="the query outranks the header"),
-        pytest.param("GET /b?lifecycle=", [], "GetBucketLifecycle", id="with an equals sign"),
+        pytest.param("GET /b?replication=", [], "GetBucketReplication", id="with an equals sign"),
         pytest.param("GET /b/k?x-oss-process=image%2Finfo", [], "ProcessImage", id="processing"),
     ],
 )
@@ -172,9 +172,9 @@ def test_a_method_that_the_resource_does_not_know(line: str, resource: str, allo
 
 
 async def test_a_refusal_of_the_table_on_the_wire(oss: OssClient):
-    refused = await oss.request("GET", "/examplebucket?lifecycle")
+    refused = await oss.request("GET", "/examplebucket?replication")
     assert (refused.status, refused.code) == (501, "NotImplemented")
-    assert "GetBucketLifecycle" in (refused.message or "")
+    assert "GetBucketReplication" in (refused.message or "")
     refused = await oss.request("PATCH", "/examplebucket/a")
     assert (refused.status, refused.code, refused.xml.findtext("ResourceType")) == (405, "MethodNotAllowed", "Object")
     assert refused.headers["allow"] == "GET DELETE HEAD PUT POST OPTIONS"

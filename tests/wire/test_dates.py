@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from emulator.wire.dates import format_http_date, format_iso_date, parse_http_date
+from emulator.wire.dates import format_http_date, format_iso_date, parse_http_date, parse_midnight
 
 TIME = datetime(2012, 2, 24, 6, 7, 48, 999_999, tzinfo=UTC)
 
@@ -36,3 +36,16 @@ def test_each_way_to_write_a_date_is_read(text: str):
 )
 def test_what_is_no_date_reads_as_none(text: str):
     assert parse_http_date(text) is None
+
+
+@pytest.mark.parametrize("text", ["2024-02-29T00:00:00.000Z", "2024-02-29T00:00:00Z"])
+def test_the_midnight_that_a_day_begins_with_is_read(text: str):
+    assert parse_midnight(text) == datetime(2024, 2, 29, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2024-02-29", "2024-02-29T00:00:01.000Z", "2024-02-29T00:00:00.000+08:00", "2023-02-29T00:00:00.000Z"],
+)
+def test_what_is_no_midnight_reads_as_none(text: str):
+    assert parse_midnight(text) is None

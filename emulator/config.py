@@ -123,13 +123,14 @@ class Storage(Section, frozen=True):
 
     `durability` `process` survives a killed process, `power` a power cut (files, folders and commits are fsynced).
     `ephemeral` keeps everything in a temporary folder that goes with the process. `tree` shows objects as files under
-    `buckets/`.
+    `buckets/`. Every `lifecycle_interval_seconds` the lifecycle rules of buckets are followed; `None`: only on demand.
     """
 
     data_dir: Path = Path("oss-data")
     ephemeral: bool = False
     durability: Literal["process", "power"] = "process"
     tree: bool = True
+    lifecycle_interval_seconds: Seconds | None = None
 
 
 class AccessKey(Section, frozen=True):

@@ -247,6 +247,11 @@ class LifecycleRule(msgspec.Struct, frozen=True, omit_defaults=True):
     past_transitions: tuple[Transition, ...] = ()
     atime_base: int | None = None
 
+    @property
+    def is_by_access_time(self) -> bool:
+        """Whether a transition is by the time of the last access."""
+        return any(transition.is_access_time for transition in (*self.transitions, *self.past_transitions))
+
 
 class Bucket(msgspec.Struct, frozen=True):
     """A bucket and its settings. `cors` and `website` are `None` and `lifecycle` is empty where nobody has set them,

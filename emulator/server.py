@@ -143,6 +143,9 @@ class Emulator:
         if tls is not None:
             self.https_endpoint, self.ca_file = _url(secure[0], "https"), tls.ca_file and tls.ca_file.absolute()
         await self._make_buckets(store)
+        if (interval := config.storage.lifecycle_interval_seconds) is not None:
+            following = asyncio.create_task(store.lifecycle.keep_applying(interval, store.bucket_names))
+            self._parts.push_async_callback(_cancel, following)
         faults = Faults(config.faults)
         callbacks = CallbackEngine(
             config.callback,
@@ -301,6 +304,11 @@ class EmulatorThread:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _with_scheme(endpoint: str) -> str:

@@ -42,6 +42,7 @@ EXPECTED = {
     "https-oss2": "200\n",
     "look": '"hint": "The application server answered 500 to POST /_emulator/receiver?status=500',
     "adopt": '{"adopted":1}',
+    "lifecycle": "1 False\n",
     "website": "b'<h1>Hello</h1>'\n",
     "reset with a token": "204",
 }

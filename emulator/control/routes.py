@@ -16,6 +16,7 @@ from emulator.control.clock import change_clock, seed_ids, show_clock
 from emulator.control.events import events
 from emulator.control.faults import add_fault, clear_faults, list_faults, remove_fault, show_fault
 from emulator.control.guard import check_change, check_origin
+from emulator.control.lifecycle import apply_lifecycle
 from emulator.control.receiver import receive
 from emulator.control.requests import list_requests
 from emulator.control.snapshots import (
@@ -107,6 +108,7 @@ _ENDPOINTS: dict[str, dict[str, Handler]] = {
     "faults": {"GET": list_faults, "POST": add_fault, "DELETE": clear_faults},
     "faults/{id}": {"GET": show_fault, "DELETE": remove_fault},
     "ids": {"PUT": seed_ids},
+    "lifecycle/apply": {"POST": apply_lifecycle},
     "sts": {"GET": give_key, "POST": give_key},
     "reset": {"POST": reset},
     "adopt": {"POST": adopt},

@@ -1,5 +1,10 @@
-"""The lifecycle rules of a bucket: when its objects, versions and unfinished uploads go, or get another class."""
+"""The lifecycle rules of a bucket: when its objects, versions and unfinished uploads go, or get another class.
 
+The rules are followed when `POST /_emulator/lifecycle/apply` says so, or by a timer
+(`storage.lifecycle_interval_seconds`).
+"""
+
+import logging
 from collections.abc import Iterable
 
 from msgspec import structs
@@ -10,8 +15,11 @@ from emulator.model import LifecycleRule
 from emulator.operations._document import document_response, read_document
 from emulator.operations._lifecycle_document import ROOT, parse_lifecycle, rule_elements
 from emulator.operations._table import operation
+from emulator.storage.lifecycle import BY_ACCESS_TIME
 from emulator.wire.request import OssRequest
-from emulator.wire.response import OssResponse
+from emulator.wire.response import OssResponse, hint_header
+
+logger = logging.getLogger("emulator.operations")
 
 
 @operation("PutBucketLifecycle", "PUT /{bucket}?lifecycle")
@@ -30,6 +38,9 @@ async def put_bucket_lifecycle(ctx: Context, request: OssRequest) -> OssResponse
         _check_overlap(rules)
     rules = tuple(_completed(ctx, rule) for rule in rules)
     await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, lifecycle=rules))
+    if any(rule.is_by_access_time for rule in rules):
+        logger.warning("%s %s", request.request_id, BY_ACCESS_TIME)
+        return OssResponse(200, {"x-emulator-hint": hint_header(BY_ACCESS_TIME)})
     return OssResponse(200)
 
 
@@ -61,7 +72,7 @@ def _completed(ctx: Context, rule: LifecycleRule) -> LifecycleRule:
     """`rule` with what OSS gives it: an id, and from when on accesses count."""
     if not rule.id:
         rule = structs.replace(rule, id=ctx.ids.rule_id())
-    if rule.atime_base is None and any(each.is_access_time for each in (*rule.transitions, *rule.past_transitions)):
+    if rule.atime_base is None and rule.is_by_access_time:
         rule = structs.replace(rule, atime_base=int(ctx.clock.now().timestamp()))
     return rule
 

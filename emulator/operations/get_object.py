@@ -2,6 +2,7 @@
 
 from emulator.context import Context
 from emulator.model import ObjectRecord, ObjectType
+from emulator.operations._expiration import expiration_headers
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.storage.appendables import NEXT_POSITION
@@ -106,7 +107,7 @@ def object_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
         headers["Content-MD5"] = content_md5(record.md5)
     if record.type is ObjectType.APPENDABLE:
         headers[NEXT_POSITION] = str(record.size)
-    return headers
+    return headers | expiration_headers(ctx, record)
 
 
 def _read_overrides(request: OssRequest) -> dict[str, str]:

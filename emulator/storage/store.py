@@ -36,6 +36,7 @@ from emulator.storage.assembly import Slot
 from emulator.storage.blobs import Blob
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability
+from emulator.storage.lifecycle import Lifecycle
 from emulator.storage.listing import Listing
 from emulator.storage.loading import Loading
 from emulator.storage.snapshots import Snapshot, Snapshots
@@ -125,7 +126,7 @@ class Store:
     """Buckets and objects in a data directory. One process, one event loop.
 
     `versions` are those of its objects, `uploads` its multipart uploads, `appendables` what AppendObject does to its
-    objects, `snapshots` states to come back to.
+    objects, `snapshots` states to come back to; `lifecycle` follows the rules of its buckets.
     """
 
     def __init__(self, directory: DataDirectory, clock: Clock, ids: Ids) -> None:
@@ -143,6 +144,9 @@ class Store:
             self._index, self._blobs, self._tree, self._writer, clock, self.versions, self._forget
         )
         self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
+        self.lifecycle = Lifecycle(
+            self._index, self._writer, clock, self.versions, self.uploads, self.find_bucket, self._forget
+        )
         self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self.look_again, self._forget)
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
         self._loading = Loading(self._blobs, self.find, self.put)
@@ -218,6 +222,10 @@ class Store:
             name for name, bucket in self._buckets.items() if name.startswith(prefix) and name > after and fits(bucket)
         )
         return [self._buckets[name] for name in names[:limit]], len(names) > limit
+
+    def bucket_names(self) -> list[str]:
+        """The names of all buckets, in order."""
+        return sorted(self._buckets)
 
     def stat(self, bucket: str) -> BucketStat:
         """What the bucket holds, true to the byte.

@@ -100,6 +100,31 @@ class VersionIndex:
         row = self._connection.execute(query, (bucket, key)).fetchone()
         return DeleteMarker(bucket, key, row[0], to_time(row[1])) if row else None
 
+    def lone_marker(self, bucket: str, key: str) -> DeleteMarker | None:
+        """The delete marker that is all there is of a key, if that is so."""
+        query = """
+        SELECT version, last_modified, blob FROM live WHERE bucket = ?1 AND key = ?2
+        UNION ALL SELECT version, last_modified, blob FROM past WHERE bucket = ?1 AND key = ?2 LIMIT 2
+        """
+        rows = self._connection.execute(query, (bucket, key)).fetchall()
+        if len(rows) != 1 or rows[0][2] is not None:
+            return None
+        return DeleteMarker(bucket, key, rows[0][0], to_time(rows[0][1]))
+
+    def past_since(self, bucket: str, key: str, version_id: str) -> datetime | None:
+        """When this version became one of the past, which is when the next one was made; `None` if it is not."""
+        query = "SELECT rank FROM past WHERE bucket = ? AND key = ? AND version = ?"
+        row = self._connection.execute(query, (bucket, key, version_id)).fetchone()
+        if row is None:
+            return None
+        query = f"""
+        SELECT last_modified, {NEWEST} AS rank FROM live WHERE bucket = ?1 AND key = ?2
+        UNION ALL SELECT last_modified, rank FROM past WHERE bucket = ?1 AND key = ?2 AND rank < ?3
+        ORDER BY rank DESC LIMIT 1
+        """
+        newer = self._connection.execute(query, (bucket, key, row[0])).fetchone()
+        return to_time(newer[0]) if newer else None
+
     def is_empty(self, bucket: str) -> bool:
         """Whether the bucket has nothing but objects."""
         return self._connection.execute("SELECT 1 FROM past WHERE bucket = ? LIMIT 1", (bucket,)).fetchone() is None

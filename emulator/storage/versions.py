@@ -4,6 +4,7 @@ A delete without an id puts a delete marker on top, one with an id takes that ve
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -105,32 +106,43 @@ class Versions:
         drawn = [(key, version_id, self.draw_id(bucket) if version_id is None else "") for key, version_id in targets]
 
         def apply(batch: Batch) -> list[Deletion]:
-            versioning = batch.versioning(bucket)
-            done: list[Deletion] = []
-            for key, version_id, drawn_id in drawn:
-                if version_id is None and versioning is not None:
-                    marker = DeleteMarker(bucket, key, self.settle_id(drawn_id, versioning), now)
-                    done.append(_mark(batch, marker, versioning))
-                elif version_id is None or (version_id == NULL_VERSION and versioning is None):
-                    batch.show(bucket, key, None)
-                    removed = batch.index.remove(bucket, key, now)
-                    batch.unneeded += [removed.blob] if removed else []
-                    done.append(Deletion(removed is not None))
-                else:
-                    erased = batch.index.versions.erase(bucket, key, version_id, now)
-                    if erased is not None and erased.is_current:
-                        batch.show(bucket, key, erased.shown)
-                    if erased is not None and erased.blob is not None:
-                        batch.unneeded.append(erased.blob)
-                    is_marker = erased is not None and erased.blob is None
-                    done.append(Deletion(erased is not None, version_id if is_marker else None))
-            return done
+            batch.check_bucket(bucket)
+            return [
+                self.delete_in(batch, bucket, key, version_id, now, drawn_id) for key, version_id, drawn_id in drawn
+            ]
 
         def acknowledge() -> None:
             for key, _, _ in drawn:
                 self._acknowledge(bucket, key)
 
         return await self._writer.do(Job(apply, acknowledge=acknowledge))
+
+    def delete_in(
+        self,
+        batch: Batch,
+        bucket: str,
+        key: str,
+        version_id: str | None,
+        now: datetime | None = None,
+        drawn_id: str = "",
+    ) -> Deletion:
+        """Delete a key or a version of it in the transaction of `batch`. `drawn_id` is for the marker of a delete."""
+        now = now or self._clock.now_in_milliseconds()
+        versioning = batch.versioning(bucket)
+        if version_id is None and versioning is not None:
+            return _mark(batch, DeleteMarker(bucket, key, self.settle_id(drawn_id, versioning), now), versioning)
+        if version_id is None or (version_id == NULL_VERSION and versioning is None):
+            batch.show(bucket, key, None)
+            removed = batch.index.remove(bucket, key, now)
+            batch.unneeded += [removed.blob] if removed else []
+            return Deletion(removed is not None)
+        erased = batch.index.versions.erase(bucket, key, version_id, now)
+        if erased is not None and erased.is_current:
+            batch.show(bucket, key, erased.shown)
+        if erased is not None and erased.blob is not None:
+            batch.unneeded.append(erased.blob)
+        is_marker = erased is not None and erased.blob is None
+        return Deletion(erased is not None, version_id if is_marker else None)
 
 
 def existing(found: ObjectRecord | DeleteMarker | None, key: str, version_id: str) -> ObjectRecord:

@@ -17,7 +17,7 @@ from emulator.ring import Ring
 
 MAX_TARGET_CHARACTERS = 4096  # kept of each target; a presigned URL with its callback has about 1,000
 _CUT = " ..."
-_SECRETS = frozenset({"signature", "x-oss-signature", "security-token", "x-oss-security-token"})
+_SECRETS = frozenset({"signature", "x-oss-signature", "security-token", "securitytoken", "x-oss-security-token"})
 
 
 class RequestEntry(NamedTuple):

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from emulator import Emulator
 from emulator.config import AccessKey
@@ -20,6 +20,11 @@ def signing_key(secret: str, day: str) -> bytes:
     for part in (day, REGION, "oss", "aliyun_v4_request"):
         key = hmac.digest(key, part.encode(), hashlib.sha256)
     return key
+
+
+def _encoded(text: str, safe: str = "") -> str:
+    """`text` encoded as V4 signs it, however it was encoded before."""
+    return quote_from_bytes(unquote_to_bytes(text), safe)
 
 
 class SigningClient(OssClient):
@@ -43,9 +48,7 @@ class SigningClient(OssClient):
 
     def _authorization(self, method: str, path: str, query: str, headers: Mapping[str, str], now: datetime) -> str:
         pairs = sorted(
-            tuple(quote(unquote(part), safe="") for part in piece.partition("=")[::2])
-            for piece in query.split("&")
-            if piece
+            tuple(_encoded(part) for part in piece.partition("=")[::2]) for piece in query.split("&") if piece
         )
         lines = sorted(
             f"{name.lower()}:{value.strip()}\n"
@@ -55,7 +58,7 @@ class SigningClient(OssClient):
         canonical_query = "&".join(name + (f"={value}" if value else "") for name, value in pairs)
         resource = path if path.count("/") > 1 or path == "/" else f"{path}/"
         canonical = "\n".join(
-            [method, quote(unquote(resource), safe="/"), canonical_query, "".join(lines), "", "UNSIGNED-PAYLOAD"]
+            [method, _encoded(resource, "/"), canonical_query, "".join(lines), "", "UNSIGNED-PAYLOAD"]
         )
         scope = f"{now:%Y%m%d}/{REGION}/oss/aliyun_v4_request"
         text = f"OSS4-HMAC-SHA256\n{now:%Y%m%dT%H%M%SZ}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"

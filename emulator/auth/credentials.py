@@ -1,4 +1,4 @@
-"""Which configured key a request speaks of, and whether its STS token is the right one.
+"""Which key a request speaks of, configured or given out by AssumeRole, and whether its STS token is the right one.
 
 Source: "Use temporary access credentials provided by STS" and the EC pages 0002-00000003 to 0002-00000008.
 """

@@ -12,6 +12,7 @@ from emulator.context import Context
 from emulator.sts.assume_role import answer, assume_role
 from emulator.sts.errors import StsError, missing
 from emulator.sts.signature import authenticate
+from emulator.wire.address import host_id
 from emulator.wire.request import OssRequest, parse_query
 from emulator.wire.response import OssResponse, hint_header
 from emulator.wire.xml import Elements, build_document
@@ -88,7 +89,7 @@ def _refusal(request: OssRequest, parameters: Mapping[str, str], error: StsError
     )
     content = {
         "RequestId": request.request_id,
-        "HostId": request.host,
+        "HostId": host_id(request.host).encode("utf-8", "replace").decode(),
         "Code": error.code,
         "Message": error.message,
         "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product=Sts",

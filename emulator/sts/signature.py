@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from emulator.auth.claim import is_access_key_id
 from emulator.auth.credentials import find_key
 from emulator.auth.dates import MAX_SKEW
 from emulator.config import AccessKey
@@ -39,7 +40,8 @@ def authenticate(ctx: Context, request: OssRequest, parameters: Mapping[str, str
         StsError: nobody has such a key or token, or its owner did not sign this.
     """
     if ctx.config.auth.mode == "off":
-        return Principal(parameters.get("AccessKeyId"), "off")
+        access_key_id = parameters.get("AccessKeyId", "")
+        return Principal(access_key_id if is_access_key_id(access_key_id) else None, "off")
     if "x-acs-action" in request.headers and "Signature" not in parameters:
         return _authenticate_v3(ctx, request, body)
     return _authenticate_v1(ctx, request, parameters)

@@ -236,3 +236,9 @@ async def test_bucket_policy_does_not_widen_a_session(owner: SigningClient, make
     policy = json.dumps({"Version": "1", "Statement": [statement]})
     assert (await owner.request("PUT", "/examplebucket?policy", body=policy)).status == 200
     assert_denied(await session.put("a", "a"))
+
+
+async def test_key_that_is_no_utf_8_is_refused_like_any_other(make_session: MakeSession) -> None:
+    session = await make_session(UPLOAD)
+    response = await session.put("%FF", "x")
+    assert_denied(response, hint="examplebucket/")

@@ -11,16 +11,17 @@ Source: "Overview of permissions and access control" for the order; "AssumeRole"
 from emulator.auth.acl import authorize
 from emulator.auth.policy import Question, Verdict, parse_policy
 from emulator.auth.public_access import is_blocked, nothing_is_public
+from emulator.config import Auth
 from emulator.context import Context
 from emulator.errors import AccessDenied
-from emulator.model import Bucket
+from emulator.model import AssumedRole, Bucket, ObjectRecord, Principal
 from emulator.operations._document import region
-from emulator.wire.request import OssRequest
+from emulator.wire.request import ANONYMOUS, OssRequest
 
 POLICY = "policy"  # the sub-resource, and the name under which a bucket keeps the document
 
 # Guess: how the owner gets out again after having locked everybody out. The keys of a session cannot.
-_LIFELINES = ("PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy")
+_LIFELINES = ("oss:PutBucketPolicy", "oss:GetBucketPolicy", "oss:DeleteBucketPolicy")
 _LISTS = ("ListObjects", "ListObjectVersions", "ListMultipartUploads")
 _OF_VERSIONS = (
     *("GetObject", "DeleteObject", "RestoreObject", "GetObjectAcl", "PutObjectAcl"),
@@ -42,71 +43,73 @@ def check_access(
 
     `action` is the permission's name, `GetObject`; with a `version_id` that of the version, `GetObjectVersion`.
     """
-    principal = request.principal
     settings = ctx.store.find_bucket(bucket)
-    policy = settings.documents.get(POLICY) if settings is not None else None
-    if principal.role is None and policy is None and not principal.is_anonymous:
-        return  # nearly always
-    if version_id is not None and action in _OF_VERSIONS:
-        named = action.replace("Object", "ObjectVersion", 1)
-    else:
-        named = action
-    if principal.role is not None and principal.role.policy:
-        _check_session(ctx, request, named, bucket, key)
-    blocked = settings if principal.is_anonymous and settings is not None and is_blocked(settings) else None
     verdict = Verdict("", "")
-    if policy is not None:
-        assert settings is not None
-        parsed = parse_policy(policy, has_principals=True)
-        if blocked is not None:
-            parsed = parsed.without_public()
-        verdict = parsed.judge(_question(ctx, request, named, bucket, key))
-        is_lifeline = action in _LIFELINES and principal.role is None and not principal.is_anonymous
-        if verdict.effect == "Deny" and not is_lifeline:
-            raise _denied_by_bucket(settings, named, verdict)
-        if verdict.effect == "Allow":
-            return
-    if blocked is not None:
-        raise nothing_is_public(blocked)
-    if principal.is_anonymous:
+    if request.principal.role is not None or (settings is not None and POLICY in settings.documents):  # hardly ever
+        named = action
+        if version_id is not None and action in _OF_VERSIONS:
+            named = action.replace("Object", "ObjectVersion", 1)
+        verdict = _judge(request.principal, settings, _question(ctx, request, named, bucket, key))
+    if request.principal.is_anonymous and verdict.effect != "Allow":
         record = ctx.store.find(bucket, key, version_id) if settings is not None and key else None
-        try:
-            authorize(action, principal, settings, record, ctx.config.auth, is_form=is_form)
-        except AccessDenied as error:
-            if verdict.reason:
-                error.hint += f" Of the bucket's policy, {verdict.reason}."
-            raise
+        _check_acl(action, settings, record, ctx.config.auth, verdict, is_form=is_form)
 
 
 def check_tagging(ctx: Context, request: OssRequest, key: str) -> None:
-    """Raise `AccessDenied` if a session's policy lets the sender write objects, and not tag them.
+    """Raise `AccessDenied` if the sender, who may write an object, may not tag it.
 
-    Source: "PutObject", which asks for both.
+    Source: "PutObject", which asks for both. Guess: who did not sign is not asked.
     """
-    role = request.principal.role
+    if not request.principal.is_anonymous:
+        check_access(ctx, request, "PutObjectTagging", request.bucket, key)
+
+
+def _judge(principal: Principal, settings: Bucket | None, question: Question) -> Verdict:
+    """What the bucket's policy says, if it has one; `AccessDenied` if that is no, or the session policy forbids it."""
+    role = principal.role
     if role is not None and role.policy:
-        _check_session(ctx, request, "PutObjectTagging", request.bucket, key)
+        _check_session(role, question)
+    if settings is None or POLICY not in settings.documents:
+        return Verdict("", "")
+    policy = parse_policy(settings.documents[POLICY], has_principals=True)
+    if principal.is_anonymous and is_blocked(settings):
+        policy = policy.without_public()
+    verdict = policy.judge(question)
+    is_lifeline = question.action in _LIFELINES and role is None and not principal.is_anonymous
+    if verdict.effect == "Deny" and not is_lifeline:
+        hint = f"The policy of the bucket {settings.name} denies {question.action}: {verdict.reason}."
+        if role is None and not principal.is_anonymous:
+            hint += " The owner's keys can still replace or delete the policy."
+        raise AccessDenied("Access denied by bucket policy.", ec="0003-00000101", hint=hint)
+    return verdict
 
 
-def _check_session(ctx: Context, request: OssRequest, action: str, bucket: str, key: str) -> None:
-    role = request.principal.role
-    assert role is not None
-    verdict = parse_policy(role.policy, has_principals=False).judge(_question(ctx, request, action, bucket, key))
+def _check_session(role: AssumedRole, question: Question) -> None:
+    """Raise `AccessDenied` unless the session policy allows it."""
+    verdict = parse_policy(role.policy, has_principals=False).judge(question)
     if verdict.effect == "Allow":
         return
     does = "denies it" if verdict.effect == "Deny" else "does not allow it"
+    is_list = question.action == "oss:ListBuckets"
     raise AccessDenied(
-        "You are forbidden to list buckets." if action == "ListBuckets" else "Access denied by authorizer's policy.",
+        "You are forbidden to list buckets." if is_list else "Access denied by authorizer's policy.",
         ec="",
         hint=f"The sender is {role.arn}, and the policy that was given to AssumeRole {does}: {verdict.reason}.",
     )
 
 
-def _denied_by_bucket(bucket: Bucket, action: str, verdict: Verdict) -> AccessDenied:
-    hint = f"The policy of the bucket {bucket.name} denies oss:{action}: {verdict.reason}."
-    if action not in _LIFELINES:
-        hint += " The owner's permanent keys can still replace or delete the policy."
-    return AccessDenied("Access denied by bucket policy.", ec="0003-00000101", hint=hint)
+def _check_acl(
+    action: str, settings: Bucket | None, record: ObjectRecord | None, auth: Auth, verdict: Verdict, *, is_form: bool
+) -> None:
+    """Raise `AccessDenied` unless an ACL lets anybody do it, where the bucket's policy says nothing."""
+    if settings is not None and is_blocked(settings):
+        raise nothing_is_public(settings)
+    try:
+        authorize(action, ANONYMOUS, settings, record, auth, is_form=is_form)
+    except AccessDenied as error:
+        if verdict.reason:
+            error.hint += f" Of the bucket's policy, {verdict.reason}."
+        raise
 
 
 def _question(ctx: Context, request: OssRequest, action: str, bucket: str, key: str) -> Question:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from emulator.config import AccessKey, Auth, ConfiguredBucket
+from emulator.config import AccessKey, Auth, ConfiguredBucket, Server
 from emulator.model import Acl
 from tests.client import OssClient, Response
 from tests.conftest import HeldClock, MakeOss
@@ -255,6 +255,15 @@ async def test_deny_goes_before_a_public_acl(make_oss: MakeOss) -> None:
     assert "denies oss:GetObject: statement 1, {" in unquote(response.headers["x-emulator-hint"])
 
 
+async def test_behind_a_proxy_tls_is_what_the_client_spoke(make_oss: MakeOss) -> None:
+    anonymous = await make_oss(auth=Auth(keys=(KEY,)), server=Server(host="127.0.0.1", port=0, trust_forwarded=True))
+    owner = SigningClient(anonymous.emulator, KEY)
+    await owner.put("public/a.txt")
+    await set_policy(owner, {"Condition": {"Bool": {"acs:SecureTransport": "true"}}})
+    for scheme, status in (("http", 403), ("https", 200)):
+        assert (await anonymous.get("public/a.txt", X_Forwarded_Proto=scheme)).status == status
+
+
 @pytest.mark.parametrize(
     ("condition", "headers", "status"),
     [
@@ -295,7 +304,13 @@ async def test_deny_holds_for_all_keys_of_the_owner(anonymous: OssClient, owner:
     for key in (KEY, OTHER_KEY):
         response = await SigningClient(anonymous.emulator, key).get("public/a.txt")
         assert_denied(response)
-        assert "can still replace or delete the policy" in unquote(response.headers["x-emulator-hint"])
+        assert "The owner's keys can still replace or delete the policy" in unquote(response.headers["x-emulator-hint"])
+
+
+async def test_deny_of_tagging_holds_for_uploads_with_tags(owner: SigningClient) -> None:
+    await set_policy(owner, {"Effect": "Deny", "Action": "oss:PutObjectTagging"})
+    assert (await owner.put("public/a.txt")).status == 200
+    assert_denied(await owner.put("public/a.txt", x_oss_tagging="a=b"))
 
 
 async def test_deny_of_somebody_else_is_not_the_owner_s(owner: SigningClient) -> None:

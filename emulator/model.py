@@ -4,12 +4,15 @@ Inside the emulator an ETag has no quotes, a key is decoded text, a time is an a
 of bytes, a digest is raw `bytes`. `emulator.wire` alone turns these into OSS's spelling.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
 NULL_VERSION = "null"  # the id of the one version that a key has in a bucket which keeps none
+
+
+TIME_TO_LOCK = timedelta(days=1)  # a retention that nobody has locked by then lapses
 
 
 class Acl(StrEnum):
@@ -106,12 +109,21 @@ class CorsConfiguration(msgspec.Struct, frozen=True):
 
 
 class BucketWorm(msgspec.Struct, frozen=True):
-    """A retention: how many days after its last change an object may be neither changed nor deleted."""
+    """A retention: for how many days after its last change an object may be neither changed nor deleted."""
 
     id: str
     days: int
     created: datetime
     is_locked: bool = False
+
+    @property
+    def lapses(self) -> datetime | None:
+        """When it ends unless somebody locks it first; locked it stays."""
+        return None if self.is_locked else self.created + TIME_TO_LOCK
+
+    def is_in_force(self, now: datetime) -> bool:
+        """Whether it has not lapsed."""
+        return self.lapses is None or now < self.lapses
 
 
 class CallbackPolicy(msgspec.Struct, frozen=True):

@@ -5,8 +5,6 @@ It is in progress for a day; who has not locked it by then has none. Locked, it 
 Source: "InitiateBucketWorm" and its neighbours; "Retention policies".
 """
 
-from datetime import timedelta
-
 from msgspec import structs
 
 from emulator.context import Context
@@ -27,13 +25,12 @@ from emulator.wire.settings import parse_setting
 from emulator.wire.xml import Content
 
 MAX_DAYS = 25_550  # seventy years
-TIME_TO_LOCK = timedelta(days=1)
 
 _INITIATE = parse_schema("InitiateWormConfiguration\n  RetentionPeriodInDays: 0..")
 _EXTEND = parse_schema("ExtendWormConfiguration\n  RetentionPeriodInDays: 0..")
 
 
-@operation("InitiateBucketWorm", "POST /{bucket}?worm", is_stored_only=True)
+@operation("InitiateBucketWorm", "POST /{bucket}?worm")
 async def initiate_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     """Begin a retention, and give its id.
 
@@ -50,7 +47,7 @@ async def initiate_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse
     return OssResponse(200, {"x-oss-worm-id": worm.id})
 
 
-@operation("AbortBucketWorm", "DELETE /{bucket}?worm", is_stored_only=True)
+@operation("AbortBucketWorm", "DELETE /{bucket}?worm")
 async def abort_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     """Give up a retention that is in progress, if there is one.
 
@@ -66,7 +63,7 @@ async def abort_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(204)
 
 
-@operation("CompleteBucketWorm", "POST /{bucket}?wormId", is_stored_only=True)
+@operation("CompleteBucketWorm", "POST /{bucket}?wormId")
 async def complete_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     """Lock the retention.
 
@@ -83,7 +80,7 @@ async def complete_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse
     return OssResponse(200)
 
 
-@operation("ExtendBucketWorm", "POST /{bucket}?wormId&wormExtend", is_stored_only=True)
+@operation("ExtendBucketWorm", "POST /{bucket}?wormId&wormExtend")
 async def extend_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     """Make a locked retention longer.
 
@@ -104,7 +101,7 @@ async def extend_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(200)
 
 
-@operation("GetBucketWorm", "GET /{bucket}?worm", is_stored_only=True)
+@operation("GetBucketWorm", "GET /{bucket}?worm")
 async def get_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     """The retention, and whether it is locked.
 
@@ -120,8 +117,8 @@ async def get_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
         ("RetentionPeriodInDays", worm.days),
         ("CreationDate", format_iso_date(worm.created)),
     ]
-    if not worm.is_locked:
-        content.append(("ExpirationDate", format_iso_date(worm.created + TIME_TO_LOCK)))
+    if worm.lapses:
+        content.append(("ExpirationDate", format_iso_date(worm.lapses)))
     return document_response("WormConfiguration", content)
 
 
@@ -134,8 +131,7 @@ async def _read_days(request: OssRequest, schema: Node) -> int:
 
 def _current(ctx: Context, bucket: Bucket) -> BucketWorm | None:
     """The retention of `bucket`, unless it has lapsed."""
-    worm = bucket.worm
-    return worm if worm and (worm.is_locked or ctx.clock.now() < worm.created + TIME_TO_LOCK) else None
+    return bucket.worm if bucket.worm and bucket.worm.is_in_force(ctx.clock.now()) else None
 
 
 def _called(ctx: Context, bucket: Bucket, request: OssRequest) -> BucketWorm:

@@ -13,9 +13,10 @@ from msgspec import structs
 
 from emulator.clock import Clock
 from emulator.errors import ObjectNotAppendable, PositionNotEqualToLength
-from emulator.model import ObjectAttributes, ObjectRecord, ObjectType, Versioning
+from emulator.model import NULL_VERSION, Bucket, ObjectAttributes, ObjectRecord, ObjectType, Versioning
 from emulator.storage.blobs import Blobs, telling_full_disk
 from emulator.storage.digest import combine_crc64, md5
+from emulator.storage.retention import guard
 from emulator.storage.staging import StagedBytes
 from emulator.storage.writer import Batch, Job, Writer
 
@@ -51,6 +52,7 @@ class Appendables:
         blobs: Blobs,
         writer: Writer,
         clock: Clock,
+        find_bucket: Callable[[str], Bucket | None],
         look: Callable[[str, str], Awaitable[ObjectRecord | None]],
         look_again: Callable[[str, str], Awaitable[ObjectRecord | None]],
         acknowledge: Callable[[str, str], None],
@@ -61,6 +63,7 @@ class Appendables:
         self._blobs = blobs
         self._writer = writer
         self._clock = clock
+        self._find_bucket = find_bucket
         self._look = look
         self._look_again = look_again
         self._acknowledge = acknowledge
@@ -100,8 +103,11 @@ class Appendables:
             content.become_blob()
             self._blobs.let_grow(content.blob)
 
+        check_retention = guard(self._find_bucket(bucket), last_modified)
+
         def apply(batch: Batch) -> ObjectRecord:
             versioning = batch.versioning(bucket)
+            check_retention(batch, key, NULL_VERSION)
             check_position(batch.index.find(bucket, key), 0)  # somebody may have put one there meanwhile
             record = ObjectRecord(
                 bucket,
@@ -154,12 +160,15 @@ class Appendables:
             if content.is_in_memory:
                 write()
 
+        check_retention = guard(self._find_bucket(record.bucket), last_modified)
+
         def apply(batch: Batch) -> ObjectRecord | None:
             batch.check_bucket(record.bucket)
             current = batch.index.find(record.bucket, record.key)
             if current is None or current.blob != record.blob:
                 return None
             check_position(current, record.size)
+            check_retention(batch, record.key, NULL_VERSION)
             batch.index.put(grown)
             return grown
 

@@ -39,6 +39,7 @@ from emulator.storage.index import Durability
 from emulator.storage.lifecycle import Lifecycle
 from emulator.storage.listing import Listing
 from emulator.storage.loading import Loading
+from emulator.storage.retention import guard
 from emulator.storage.snapshots import Snapshot, Snapshots
 from emulator.storage.staging import StagedBytes, copied, receive
 from emulator.storage.tree import Tree
@@ -86,6 +87,7 @@ class Staged:
         Raises:
             NoSuchBucket: the bucket has gone meanwhile.
             FileAlreadyExists: `forbid_overwrite`, and the key is taken.
+            FileImmutable: the bucket's retention keeps what is there.
             InsufficientStorage: the disk is full; what was there is untouched.
         """
         return await self._store.put(
@@ -107,6 +109,7 @@ class Staged:
         Raises:
             NoSuchBucket: the bucket has gone meanwhile.
             PositionNotEqualToLength, ObjectNotAppendable: as `check_position`.
+            FileImmutable: the bucket's retention keeps the object as it is.
             InsufficientStorage: the disk is full; the object is untouched.
         """
         return await self._store.appendables.append(self._release(), bucket, key, position, attributes=attributes)
@@ -147,7 +150,9 @@ class Store:
         self.lifecycle = Lifecycle(
             self._index, self._writer, clock, self.versions, self.uploads, self.find_bucket, self._forget
         )
-        self.appendables = Appendables(self._blobs, self._writer, clock, self.look, self.look_again, self._forget)
+        self.appendables = Appendables(
+            self._blobs, self._writer, clock, self.find_bucket, self.look, self.look_again, self._forget
+        )
         self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
         self._loading = Loading(self._blobs, self.find, self.put)
         self.snapshots = Snapshots(
@@ -468,10 +473,12 @@ class Store:
         last_modified = self._clock.now_in_milliseconds()
         digests = content.digests
         drawn_id = self.versions.draw_id(bucket)
+        check_retention = guard(self.find_bucket(bucket), last_modified)
 
         def apply(batch: Batch) -> ObjectRecord:
             versioning = batch.versioning(bucket)
             check(batch)
+            check_retention(batch, key, None)
             if forbid_overwrite and versioning is None and batch.index.exists(bucket, key):
                 raise FileAlreadyExists(hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
             record = ObjectRecord(
@@ -508,6 +515,7 @@ class Store:
 
         Raises:
             NoSuchBucket: there is none.
+            FileImmutable: the bucket's retention keeps it.
         """
         (deletion,) = await self.versions.delete(bucket, [(key, version_id)])
         return deletion

@@ -13,6 +13,7 @@ from emulator.errors import MethodNotAllowed, NoSuchKey, NoSuchVersion
 from emulator.model import NULL_VERSION, Bucket, DeleteMarker, ObjectRecord, Versioning
 from emulator.storage.index import Index
 from emulator.storage.listing import VersionListing
+from emulator.storage.retention import guard
 from emulator.storage.writer import Batch, Job, Writer
 
 
@@ -101,12 +102,16 @@ class Versions:
 
         Raises:
             NoSuchBucket: there is none.
+            FileImmutable: the bucket's retention keeps one of them; all stay.
         """
         now = self._clock.now_in_milliseconds()
+        check_retention = guard(self._find_bucket(bucket), now)
         drawn = [(key, version_id, self.draw_id(bucket) if version_id is None else "") for key, version_id in targets]
 
         def apply(batch: Batch) -> list[Deletion]:
             batch.check_bucket(bucket)
+            for key, version_id, _ in drawn:
+                check_retention(batch, key, version_id)
             return [
                 self.delete_in(batch, bucket, key, version_id, now, drawn_id) for key, version_id, drawn_id in drawn
             ]

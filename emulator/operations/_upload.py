@@ -85,7 +85,7 @@ async def check_free(ctx: Context, bucket: str, key: str, *, ec: str | None = No
     Source: "PutObject": where versions are kept nothing is overwritten, and the header means nothing.
     """
     if ctx.store.bucket(bucket).versioning is None and await ctx.store.look(bucket, key):
-        raise FileAlreadyExists(ec=ec, hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
+        raise FileAlreadyExists(ec=ec, hint=f"{key!r} exists; x-oss-forbid-overwrite or a rule of the bucket keeps it.")
 
 
 @asynccontextmanager

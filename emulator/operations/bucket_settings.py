@@ -324,7 +324,7 @@ setting(
     absent=NoSuchArchiveDirectReadConfiguration,
 )
 
-# Source: "PutBucketOverwriteConfig"; the Python SDK V2.
+# Source: "PutBucketOverwriteConfig"; the Python SDK V2. `_overwriting` does what the rules say.
 setting(
     "PutBucketOverwriteConfig GetBucketOverwriteConfig DeleteBucketOverwriteConfig",
     "overwriteConfig",
@@ -340,6 +340,7 @@ setting(
     """,
     absent=NoSuchBucketOverwriteConfig,
     check=_check_overwriting,
+    is_stored_only=False,
 )
 
 # Source: the Python SDK V2. Guess: the error where it is not set.

@@ -8,12 +8,13 @@ from emulator.errors import EntityTooLarge, InvalidArgument, InvalidRange, Metho
 from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._access import check_access
 from emulator.operations._document import document_response
+from emulator.operations._overwriting import forbids_overwrite
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.operations.multipart import find_upload, parse_part_number
 from emulator.storage.blobs import Blob
 from emulator.wire.address import check_key
-from emulator.wire.attributes import parse_directive, parse_forbid_overwrite, read_copied_attributes
+from emulator.wire.attributes import parse_directive, read_copied_attributes
 from emulator.wire.conditions import check_conditions
 from emulator.wire.copy_source import COPY_SOURCE, parse_copy_source
 from emulator.wire.dates import format_iso_date
@@ -38,7 +39,7 @@ async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
     """
     check_key(request.key)
     headers = request.headers
-    forbid_overwrite = parse_forbid_overwrite(headers)
+    forbid_overwrite = forbids_overwrite(ctx, request.bucket, request.key, headers)
     replaces_metadata = parse_directive(headers, "x-oss-metadata-directive")
     replaces_tags = parse_directive(headers, "x-oss-tagging-directive")
     async with _source(ctx, request) as (source, blob):

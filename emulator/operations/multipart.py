@@ -20,10 +20,11 @@ from emulator.errors import (
 )
 from emulator.model import MultipartUpload, Part
 from emulator.operations._document import document_response, read_document
+from emulator.operations._overwriting import forbids_overwrite
 from emulator.operations._table import operation
 from emulator.operations._upload import check_free, finish_upload, read_callback, stage_body
 from emulator.wire.address import check_key
-from emulator.wire.attributes import parse_forbid_overwrite, parse_object_acl, read_attributes
+from emulator.wire.attributes import parse_object_acl, read_attributes
 from emulator.wire.digests import content_md5, quote_etag
 from emulator.wire.parameters import parse_encoding_type
 from emulator.wire.request import OssRequest
@@ -56,7 +57,7 @@ async def initiate_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     check_key(request.key)
     encode = parse_encoding_type(request.parameters)
     attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
-    if parse_forbid_overwrite(request.headers):
+    if forbids_overwrite(ctx, request.bucket, request.key, request.headers):
         await check_free(ctx, request.bucket, request.key)
     now = ctx.clock.now_in_milliseconds()
     upload_id = ctx.ids.upload_id(now)
@@ -114,7 +115,7 @@ async def complete_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     check_key(request.key)
     refuse_encryption(request)
     encode = parse_encoding_type(request.parameters)
-    forbid_overwrite = parse_forbid_overwrite(request.headers)
+    forbid_overwrite = forbids_overwrite(ctx, request.bucket, request.key, request.headers)
     acl = request.headers.get("x-oss-object-acl")
     upload = find_upload(ctx, request)
     attributes = upload.attributes

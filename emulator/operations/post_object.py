@@ -15,10 +15,11 @@ from emulator.callback.spec import CallbackSpec
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, EntityTooSmall, InvalidArgument, InvalidPolicyDocument
 from emulator.operations._access import check_access
+from emulator.operations._overwriting import forbids_overwrite
 from emulator.operations._table import operation
 from emulator.operations._upload import accept_callback, check_free, finish_upload
 from emulator.wire.address import check_key
-from emulator.wire.attributes import check_header_value, parse_forbid_overwrite, read_attributes
+from emulator.wire.attributes import check_header_value, read_attributes
 from emulator.wire.digests import check_content_md5, parse_content_md5
 from emulator.wire.form import Form, open_form
 from emulator.wire.parameters import TRAFFIC_LIMIT, parse_traffic_limit
@@ -75,7 +76,7 @@ async def post_object(ctx: Context, request: OssRequest) -> OssResponse:
         headers = _headers(request, form)
         check_object_acl(ctx.store.bucket(request.bucket), headers.get("x-oss-object-acl", ""))
         attributes = read_attributes(headers, ctx.store.bucket(request.bucket))
-        forbid_overwrite = parse_forbid_overwrite(headers)
+        forbid_overwrite = forbids_overwrite(ctx, request.bucket, key, headers)
         redirect = check_header_value("success_action_redirect", fields.get("success_action_redirect", ""))
         rate = parse_traffic_limit(fields if TRAFFIC_LIMIT in fields else request.headers, {})
         if rate is not None:

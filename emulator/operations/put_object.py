@@ -3,10 +3,11 @@
 import logging
 
 from emulator.context import Context
+from emulator.operations._overwriting import forbids_overwrite
 from emulator.operations._table import operation
 from emulator.operations._upload import finish_upload, read_callback, stage_body
 from emulator.wire.address import check_key
-from emulator.wire.attributes import parse_forbid_overwrite, read_attributes
+from emulator.wire.attributes import read_attributes
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
@@ -26,7 +27,7 @@ async def put_object(ctx: Context, request: OssRequest) -> OssResponse:
     """
     check_key(request.key)
     attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
-    forbid_overwrite = parse_forbid_overwrite(request.headers)
+    forbid_overwrite = forbids_overwrite(ctx, request.bucket, request.key, request.headers)
     for name in _CONDITIONS:
         if name in request.headers:
             logger.warning("%s PutObject takes no preconditions: %s is ignored", request.request_id, name)

@@ -480,7 +480,9 @@ class Store:
             check(batch)
             check_retention(batch, key, None)
             if forbid_overwrite and versioning is None and batch.index.exists(bucket, key):
-                raise FileAlreadyExists(hint=f"{key!r} exists and the request says x-oss-forbid-overwrite: true.")
+                raise FileAlreadyExists(
+                    hint=f"{key!r} exists; x-oss-forbid-overwrite or a rule of the bucket keeps it."
+                )
             record = ObjectRecord(
                 bucket,
                 key,

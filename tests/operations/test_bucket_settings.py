@@ -6,6 +6,7 @@ import pytest
 
 from emulator.wire.attributes import DEFAULT_KMS_KEY_ID
 from tests.client import OssClient, Response
+from tests.forms import form, post
 
 
 class Row(NamedTuple):
@@ -329,3 +330,54 @@ async def test_new_objects_have_the_encryption_of_their_bucket(
     assert of(await oss.put("own", "x", x_oss_server_side_encryption="SM4")) == {SSE: "SM4"}
     await ask(oss, "DELETE", "encryption")
     assert of(await oss.put("after", "x")) == {}
+
+
+def forbid(**elements: str) -> str:
+    return element("OverwriteConfiguration", Rule=inside(Action="forbid", **elements))
+
+
+def principals(*names: str) -> str:
+    return inside(Principal=list(names))
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        pytest.param({}, ["a/1.txt", "a/2.jpg", "b/1.txt"], id="everything"),
+        pytest.param({"Prefix": "a/"}, ["a/1.txt", "a/2.jpg"], id="a prefix"),
+        pytest.param({"Suffix": ".txt"}, ["a/1.txt", "b/1.txt"], id="a suffix"),
+        pytest.param({"Prefix": "a/", "Suffix": ".txt"}, ["a/1.txt"], id="both"),
+        pytest.param({"Suffix": ".jpg", "Principals": principals("1234567890123456")}, ["a/2.jpg"], id="for us"),
+        pytest.param({"Prefix": "b/", "Principals": principals("x", "*")}, ["b/1.txt"], id="for everybody"),
+        pytest.param({"Principals": principals("x")}, [], id="for somebody else"),
+    ],
+)
+async def test_what_a_rule_protects_is_not_overwritten(oss: OssClient, rule: dict[str, str], kept: list[str]):
+    keys = ["a/1.txt", "a/2.jpg", "b/1.txt"]
+    assert (await ask(oss, "PUT", "overwriteConfig", forbid(**rule))).status == 200
+    for key in keys:
+        assert (await oss.put(key, "old")).status == 200
+    answers = {key: await oss.put(key, "new") for key in keys}
+    assert [
+        key for key, answer in answers.items() if (answer.status, answer.code) == (409, "FileAlreadyExists")
+    ] == kept
+    assert [key for key in keys if (await oss.get(key)).body == b"old"] == kept
+    await ask(oss, "DELETE", "overwriteConfig")
+    assert (await oss.put("a/1.txt", "new")).status == 200
+
+
+async def test_no_upload_overwrites_what_a_rule_protects(oss: OssClient):
+    await oss.put("source", "new")
+    await oss.put("kept", "old")
+    parts = (await oss.request("POST", "/examplebucket/kept?uploads")).texts("UploadId")[0]
+    await oss.request("PUT", f"/examplebucket/kept?partNumber=1&uploadId={parts}", body="new")
+    await ask(oss, "PUT", "overwriteConfig", forbid(Prefix="kept"))
+    copy, whole = {"x-oss-copy-source": "/examplebucket/source"}, {"x-oss-complete-all": "yes"}
+    for answer in (
+        await oss.request("PUT", "/examplebucket/kept", headers=copy),
+        await post(oss, form({"key": "kept"})),
+        await oss.request("POST", "/examplebucket/kept?uploads"),
+        await oss.request("POST", f"/examplebucket/kept?uploadId={parts}", headers=whole),
+    ):
+        assert (answer.status, answer.code) == (409, "FileAlreadyExists")
+    assert (await oss.get("kept")).body == b"old"

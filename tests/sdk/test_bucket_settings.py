@@ -171,6 +171,41 @@ def test_oss2_puts_reads_and_deletes_a_setting(bucket: oss2.Bucket, setting: Oss
         assert now() == setting.absent
 
 
+OSS2_REFUSALS = {
+    "InvalidTargetBucketForLogging": lambda bucket: bucket.put_bucket_logging(
+        MODELS.BucketLogging("missing-bucket", "")
+    ),
+    "InvalidEncryptionAlgorithmError": lambda bucket: bucket.put_bucket_encryption(
+        MODELS.ServerSideEncryptionRule("DES")
+    ),
+    "InvalidArgument": lambda bucket: bucket.put_bucket_encryption(MODELS.ServerSideEncryptionRule("AES256", "key")),
+    "TooManyTags": lambda bucket: bucket.put_bucket_tagging(oss2_tags(**{f"key{number}": "" for number in range(21)})),
+    "InvalidTaggingKey": lambda bucket: bucket.put_bucket_tagging(oss2_tags(Aliyun="")),
+    "MalformedXML": lambda bucket: bucket.put_bucket_request_payment("Nobody"),
+    "ResourceGroupIdPreCheckError": lambda bucket: bucket.put_bucket_resource_group("one"),
+    "InvalidWORMConfiguration": lambda bucket: bucket.init_bucket_worm(0),
+}
+
+
+@pytest.mark.parametrize(("code", "put"), OSS2_REFUSALS.items(), ids=OSS2_REFUSALS)
+def test_oss2_is_refused_what_is_no_setting(bucket: oss2.Bucket, code: str, put: Callable[[oss2.Bucket], Any]) -> None:
+    assert refusal(put, bucket) == (400, code)
+
+
+def test_oss2_cannot_change_what_a_retention_keeps(bucket: oss2.Bucket) -> None:
+    bucket.put_object("a.txt", b"hello")
+    bucket.complete_bucket_worm(bucket.init_bucket_worm(1).worm_id)
+    assert refusal(bucket.put_object, "a.txt", b"other") == (409, "FileImmutable")
+    assert refusal(bucket.delete_object, "a.txt") == (409, "FileImmutable")
+
+
+def test_oss2_reads_the_bucket_s_encryption_in_its_new_objects(bucket: oss2.Bucket) -> None:
+    bucket.put_bucket_encryption(MODELS.ServerSideEncryptionRule("AES256"))
+    bucket.put_object("a.txt", b"hello")
+    assert bucket.head_object("a.txt").headers["x-oss-server-side-encryption"] == "AES256"
+    assert bucket.get_bucket_info().bucket_encryption_rule.sse_algorithm == "AES256"
+
+
 def test_oss2_keeps_inventories(bucket: oss2.Bucket) -> None:
     assert bucket.list_bucket_inventory_configurations().inventory_configurations == []
     assert refusal(bucket.get_bucket_inventory_configuration, "one") == (404, "NoSuchInventory")
@@ -283,6 +318,18 @@ def test_a_link_is_served_where_the_referer_rules_let_it(bucket: oss2.Bucket) ->
         status, body = get(**headers)
         assert status == 403
         assert b"<Message>You are denied by bucket referer policy.</Message>" in body
+
+
+def test_who_does_not_sign_cannot_be_made_to_pay(bucket: oss2.Bucket, emulator: EmulatorThread) -> None:
+    bucket.put_object("a.txt", b"hello")
+    bucket.put_bucket_acl("public-read")
+    anonymous = Oss2Verbs(emulator.endpoint, "", "", "v1").bucket
+    assert anonymous.get_object("a.txt").read() == b"hello"
+    bucket.put_bucket_request_payment("Requester")
+    with pytest.raises(oss2.exceptions.AccessDenied) as caught:
+        anonymous.get_object("a.txt")
+    assert caught.value.details["Message"] == "Access denied for requester pay bucket"
+    assert bucket.get_object("a.txt").read() == b"hello"
 
 
 # --- alibabacloud-oss-v2 ----------------------------------------------------------------------------------------------
@@ -450,6 +497,47 @@ def test_alibabacloud_oss_v2_puts_reads_and_deletes_a_setting(client: v2.Client,
     if hasattr(v2, f"Delete{name}Request"):
         assert call(client, f"Delete{name}").status_code == 204
         assert now() == absent
+
+
+def v2_encryption(algorithm: str, key: str = "") -> v2.ServerSideEncryptionRule:
+    by_default = v2.ApplyServerSideEncryptionByDefault(sse_algorithm=algorithm, kms_master_key_id=key)
+    return v2.ServerSideEncryptionRule(apply_server_side_encryption_by_default=by_default)
+
+
+def v2_tags(*keys: str) -> v2.Tagging:
+    return v2.Tagging(tag_set=v2.TagSet(tags=[v2.Tag(key=key, value="") for key in keys]))
+
+
+V2_REFUSALS = {
+    "InvalidTargetBucketForLogging": (
+        "BucketLogging",
+        v2.BucketLoggingStatus(logging_enabled=v2.LoggingEnabled(target_bucket="missing-bucket")),
+    ),
+    "InvalidEncryptionAlgorithmError": ("BucketEncryption", v2_encryption("DES")),
+    "InvalidArgument": ("BucketEncryption", v2_encryption("AES256", "key")),
+    "TooManyTags": ("BucketTags", v2_tags(*map(str, range(21)))),
+    "RepeatedTags": ("BucketTags", v2_tags("a", "a")),
+    "MalformedXML": ("BucketRequestPayment", v2.RequestPaymentConfiguration(payer="Nobody")),
+    "ResourceGroupIdPreCheckError": (
+        "BucketResourceGroup",
+        v2.BucketResourceGroupConfiguration(resource_group_id="one"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "put"), V2_REFUSALS.items(), ids=V2_REFUSALS)
+def test_alibabacloud_oss_v2_is_refused_what_is_no_setting(
+    client: v2.Client, code: str, put: tuple[str, serde.Model]
+) -> None:
+    name, document = put
+    assert refusal(call, client, f"Put{name}", **{V2[name].field: document}) == (400, code)
+
+
+def test_alibabacloud_oss_v2_cannot_overwrite_what_a_rule_protects(client: v2.Client) -> None:
+    name = "BucketOverwriteConfig"
+    call(client, f"Put{name}", **{V2[name].field: V2[name].document})
+    call(client, "PutObject", key="a/1.txt", body=b"hello")
+    assert refusal(call, client, "PutObject", key="a/1.txt", body=b"other") == (409, "FileAlreadyExists")
 
 
 def test_alibabacloud_oss_v2_keeps_inventories(client: v2.Client) -> None:
@@ -646,6 +734,33 @@ def test_ali_oss_puts_reads_and_deletes_settings(v4: bool, emulator: EmulatorThr
         name: [setting.absent, setting.present, *([setting.absent] if setting.delete else [])]
         for name, setting in ALI.items()
     }
+
+
+def test_ali_oss_is_refused_what_is_no_setting_and_lists_buckets_by_tag(
+    emulator: EmulatorThread, run_node: RunNode
+) -> None:
+    script = """
+        const name = "examplebucket";
+        const refusal = (call) => call.then(() => null, (error) => [error.status, error.code]);
+        const listed = async (query) => ((await client.listBuckets(query)).buckets ?? []).map((bucket) => bucket.name);
+        await client.putBucketTags(name, {a: "1"});
+        return [
+          await refusal(client.putBucketEncryption(name, {SSEAlgorithm: "DES"})),
+          await refusal(client.putBucketEncryption(name, {SSEAlgorithm: "AES256", KMSMasterKeyID: "key"})),
+          await refusal(client.initiateBucketWorm(name, "0")),
+          await refusal(client.getBucketLogging("missing-bucket")),
+          await listed({"tag-key": "a", "tag-value": "1"}),
+          await listed({"tag-key": "b"}),
+        ];
+    """
+    assert run_node("run.js", ali_oss(emulator), script) == [
+        [400, "InvalidEncryptionAlgorithmError"],
+        [400, "InvalidArgument"],
+        [400, "InvalidWORMConfiguration"],
+        [404, "NoSuchBucket"],
+        [BUCKET],
+        [],
+    ]
 
 
 def test_ali_oss_begins_locks_and_extends_a_retention(emulator: EmulatorThread, run_node: RunNode) -> None:

@@ -238,6 +238,51 @@ async def test_get_bucket_stat_counts_by_class(make_oss: MakeOss, clock: HeldClo
     ]
 
 
+@pytest.mark.parametrize("versioning", ["", "Enabled", "Suspended"])
+async def test_get_bucket_stat_is_what_the_listing_of_versions_adds_up_to(oss: OssClient, versioning: str):
+    async def check() -> None:
+        listed = await oss.request("GET", "/examplebucket?versions&max-keys=1000")
+        stat = await oss.request("GET", "/examplebucket?stat")
+        sizes = [int(size) for size in listed.texts("Version/Size")]
+        ia = [size for size, name in zip(sizes, listed.texts("Version/StorageClass"), strict=True) if name == "IA"]
+        found = [
+            *("Storage", "ObjectCount", "StandardStorage", "StandardObjectCount"),
+            *("InfrequentAccessStorage", "InfrequentAccessObjectCount", "DeleteMarkerCount"),
+        ]
+        assert [int(stat.texts(name)[0]) for name in found] == [
+            *(sum(sizes), len(sizes), sum(sizes) - sum(ia), len(sizes) - len(ia)),
+            *(sum(ia), len(ia), len(listed.texts("DeleteMarker/Key"))),
+        ]
+
+    await oss.put("a", "before")
+    if versioning:
+        body = f"<VersioningConfiguration><Status>{versioning}</Status></VersioningConfiguration>"
+        await oss.request("PUT", "/examplebucket?versioning", body=body)
+    for size in (10, 5, 0, 20):
+        await oss.put("a", "x" * size)
+        await oss.put("b", "x" * size, x_oss_storage_class="IA" if size > 5 else "Standard")
+        await check()
+    onto_itself = {"x-oss-copy-source": "/examplebucket/b", "x-oss-storage-class": "Standard"}
+    await oss.request("PUT", "/examplebucket/b", headers=onto_itself)
+    for position in (0, 5):
+        await oss.request("POST", f"/examplebucket/grows?append&position={position}", body="hello")
+    (upload_id,) = (await oss.request("POST", "/examplebucket/parts?uploads")).texts("UploadId")
+    await oss.request("PUT", f"/examplebucket/parts?partNumber=1&uploadId={upload_id}", body="part")
+    await check()
+    whole = {"x-oss-complete-all": "yes"}
+    await oss.request("POST", f"/examplebucket/parts?uploadId={upload_id}", headers=whole)
+    await check()
+    for key in ("a", "b", "a", "grows"):
+        await oss.request("DELETE", f"/examplebucket/{key}")
+        await check()
+    versions = await oss.request("GET", "/examplebucket?versions&max-keys=1000")
+    for kind in ("Version", "DeleteMarker"):
+        for key, version_id in zip(versions.texts(f"{kind}/Key"), versions.texts(f"{kind}/VersionId"), strict=True):
+            await oss.request("DELETE", f"/examplebucket/{key}?versionId={version_id}")
+            await check()
+    assert (await oss.request("GET", "/examplebucket?stat")).texts("ObjectCount") == ["0"]
+
+
 @pytest.mark.parametrize("sub_resource", ["bucketInfo", "location", "stat", "acl"])
 async def test_questions_about_a_missing_bucket(oss: OssClient, sub_resource: str):
     answer = await oss.request("GET", f"/missing-bucket?{sub_resource}")

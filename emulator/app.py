@@ -76,7 +76,7 @@ class App:
     def __init__(self, context: Context, control: ControlHandler) -> None:
         self._context = context
         self._control = control
-        self._messages = Messages(context.config.server, context.clock, context.ids)
+        self._messages = Messages(context.config.server, context.clock, context.ids, context.store.bucket_of)
         self._in_flight = 0
         self._drained: asyncio.Event | None = None  # made by `drain`: from then on connections are closed
 

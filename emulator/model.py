@@ -287,6 +287,11 @@ class Bucket(msgspec.Struct, frozen=True):
     documents: dict[str, str] = {}
     versioning: Versioning | None = None
 
+    @property
+    def domains(self) -> list[str]:
+        """The domains that PutCname has given it, in lower case."""
+        return [name.removeprefix("cname/") for name in self.documents if name.startswith("cname/")]
+
 
 class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the client said about an object beside its bytes; kept as given and given back.

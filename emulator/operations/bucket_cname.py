@@ -2,7 +2,7 @@
 
 Source: "CreateCnameToken", "PutCname" and their neighbours.
 Differs: nobody looks the token up in the DNS, since a machine without a network has none; that it was asked for is
-enough. Requests for the domain find the bucket where `server.cnames` says so.
+enough. From then on the domain is the bucket's, whoever's it is elsewhere.
 """
 
 from datetime import timedelta
@@ -41,7 +41,7 @@ _SCHEMA = parse_schema(
 )
 
 
-@operation("CreateCnameToken", "POST /{bucket}?cname&comp=token", is_stored_only=True)
+@operation("CreateCnameToken", "POST /{bucket}?cname&comp=token")
 async def create_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
     """Give a token for a domain, for 72 hours; who asks again gets the same until it expires.
 
@@ -63,7 +63,7 @@ async def create_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
     return kept_response(bucket.documents[f"cnameToken/{domain}"])
 
 
-@operation("GetCnameToken", "GET /{bucket}?cname&comp=token", is_stored_only=True)
+@operation("GetCnameToken", "GET /{bucket}?cname&comp=token")
 async def get_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
     """The token of the domain that `cname=` names.
 
@@ -75,7 +75,7 @@ async def get_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
     return kept_response(document)
 
 
-@operation("PutCname", "POST /{bucket}?cname&comp=add", is_stored_only=True)
+@operation("PutCname", "POST /{bucket}?cname&comp=add")
 async def put_cname(ctx: Context, request: OssRequest) -> OssResponse:
     """Give the bucket a domain for which there is a token, or give its domain a certificate.
 
@@ -85,11 +85,9 @@ async def put_cname(ctx: Context, request: OssRequest) -> OssResponse:
     domain = cname.findtext("Domain", "").lower()
     name = f"cname/{domain}"
     now = ctx.clock.now()
-    others, _ = ctx.store.buckets(
-        limit=1, fits=lambda bucket: bucket.name != request.bucket and name in bucket.documents
-    )
-    if others:
-        raise CnameDenied(hint=f"{domain} belongs to the bucket {others[0].name}.")
+    owner = ctx.store.bucket_of(domain)
+    if owner not in (None, request.bucket):
+        raise CnameDenied(hint=f"{domain} belongs to the bucket {owner}.")
     certificate = _read_certificate(cname, format_http_date(now))
 
     def add(bucket: Bucket) -> Bucket:
@@ -112,7 +110,7 @@ async def put_cname(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(200)
 
 
-@operation("ListCname", "GET /{bucket}?cname", is_stored_only=True)
+@operation("ListCname", "GET /{bucket}?cname")
 async def list_cname(ctx: Context, request: OssRequest) -> OssResponse:
     """The bucket's domains by name.
 
@@ -124,7 +122,7 @@ async def list_cname(ctx: Context, request: OssRequest) -> OssResponse:
     return document_response("ListCnameResult", content)
 
 
-@operation("DeleteCname", "POST /{bucket}?cname&comp=delete", is_stored_only=True)
+@operation("DeleteCname", "POST /{bucket}?cname&comp=delete")
 async def delete_cname(ctx: Context, request: OssRequest) -> OssResponse:
     """Take a domain away from the bucket, if it has it.
 

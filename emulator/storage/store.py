@@ -140,6 +140,7 @@ class Store:
         self._index = directory.connect()
         self._tree = Tree(directory.folder, is_shown=directory.tree.is_shown)
         self._buckets = {bucket.name: bucket for bucket in self._index.buckets()}
+        self._domains: dict[str, str] | None = None  # what `bucket_of` has made of the buckets since they last changed
         self._rows: dict[tuple[str, str], ObjectRecord] = {}
         self._writer = Writer(directory.index, directory.blobs, directory.tree, directory.connect())
         self.versions = Versions(self._index, self._writer, clock, ids, self.find_bucket, self._forget)
@@ -219,6 +220,12 @@ class Store:
         """The bucket `name`, if there is one."""
         return self._buckets.get(name)
 
+    def bucket_of(self, domain: str) -> str | None:
+        """The name of the bucket to which `domain`, in lower case, belongs, if it belongs to one."""
+        if self._domains is None:
+            self._domains = {each: bucket.name for bucket in self._buckets.values() for each in bucket.domains}
+        return self._domains.get(domain)
+
     def buckets(
         self, *, prefix: str = "", after: str = "", limit: int = 100, fits: Callable[[Bucket], bool] = lambda _: True
     ) -> tuple[list[Bucket], bool]:
@@ -278,6 +285,7 @@ class Store:
         def acknowledge() -> None:
             assert job.result is not None
             self._buckets[name] = job.result
+            self._domains = None
 
         job = Job(apply, acknowledge=acknowledge)
         return await self._writer.do(job)
@@ -298,12 +306,12 @@ class Store:
                 raise BucketNotEmpty("The bucket has Multipart Uploads. Please delete them first.", BucketName=name)
             batch.index.remove_bucket(name)
 
+        def acknowledge() -> None:
+            del self._buckets[name]
+            self._domains = None
+
         await self._writer.do(
-            Job(
-                apply,
-                finish=lambda: self._directory.tree.remove_bucket(name),
-                acknowledge=lambda: self._buckets.__delitem__(name),
-            )
+            Job(apply, finish=lambda: self._directory.tree.remove_bucket(name), acknowledge=acknowledge)
         )
 
     # --- Objects: reading -------------------------------------------------------------------------------------------
@@ -631,6 +639,7 @@ class Store:
     def _begin_anew(self, buckets: Iterable[Bucket]) -> None:
         """Know no more than that there are `buckets`."""
         self._rows.clear()
+        self._domains = None
         self._buckets.clear()
         self._buckets.update((bucket.name, bucket) for bucket in buckets)
 

@@ -1,5 +1,6 @@
 """HTTP messages as the rest of the emulator sees them: a request read once, and an answer with its common headers."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
@@ -22,8 +23,9 @@ _BODILESS = (204, 304)
 class Messages:
     """Reads requests and spells answers."""
 
-    def __init__(self, server: Server, clock: Clock, ids: Ids) -> None:
-        self._resolver = Resolver(server.service_names, server.cnames)
+    def __init__(self, server: Server, clock: Clock, ids: Ids, bucket_of: Callable[[str], str | None]) -> None:
+        """`bucket_of` finds the bucket of a domain that the configuration does not name."""
+        self._resolver = Resolver(server.service_names, server.cnames, bucket_of)
         self._idle_timeout_seconds = server.idle_timeout_seconds
         self._trusts_forwarded = server.trust_forwarded
         self._clock = clock

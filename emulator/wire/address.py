@@ -6,7 +6,7 @@ Source: "Access OSS" and the requests that each official SDK puts on the wire.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -39,13 +39,20 @@ class Address(msgspec.Struct, frozen=True):
 class Resolver:
     """Knows the names under which the emulator can be spoken to.
 
-    `service_names` are further hosts whose first label is a bucket; `cnames` maps a host to its bucket.
+    `service_names` are further hosts whose first label is a bucket; `cnames` maps a host to its bucket, and `bucket_of`
+    does so for hosts of which nothing is known beforehand.
     """
 
-    def __init__(self, service_names: Iterable[str] = (), cnames: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        service_names: Iterable[str] = (),
+        cnames: Mapping[str, str] | None = None,
+        bucket_of: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         names = {name.lower() for name in service_names} | set(_LOCAL_SERVICE_NAMES)
         self._service_names = sorted(names, key=len, reverse=True)
         self._cnames = {host.lower(): bucket for host, bucket in (cnames or {}).items()}
+        self._find_bucket = bucket_of
         self._buckets: dict[str, str | None] = {}  # by Host as sent; a client keeps to one or two
 
     def resolve(self, host: str, path: str) -> Address:
@@ -59,7 +66,9 @@ class Resolver:
             bucket = self._buckets[host]
         except KeyError:
             bucket = self._bucket_of(host)
-            if len(self._buckets) < 1000:
+            if bucket is None and self._is_unknown(host):
+                bucket = self._find_bucket(_name(host))  # as it is now
+            elif len(self._buckets) < 1000:
                 self._buckets[host] = bucket
         if bucket is None:
             name, _, raw_key = path[1:].partition("/")
@@ -74,9 +83,14 @@ class Resolver:
         """Whether a lower-case host name (no address) is one that the emulator, or a bucket of it, goes by."""
         return name in self._service_names or self._bucket_of(name) is not None or bool(_ALIYUNCS.match(name))
 
+    def _is_unknown(self, host: str) -> bool:
+        """Whether a Host that names no bucket might be a domain of one."""
+        name = _name(host)
+        return "." in name and not _IP_LITERAL.match(name) and not self.knows(name)
+
     def _bucket_of(self, host: str) -> str | None:
         """The bucket that a Host names, or `None` if the path names it."""
-        name = _without_port(host).lower().removesuffix(".")
+        name = _name(host)
         if _IP_LITERAL.match(name) or name in self._service_names:
             return None
         if name in self._cnames:
@@ -88,6 +102,11 @@ class Resolver:
         if match := _ALIYUNCS.match(name):
             return match["bucket"]
         return None
+
+
+def _name(host: str) -> str:
+    """A Host header's name as names are compared."""
+    return _without_port(host).lower().removesuffix(".")
 
 
 def _without_port(host: str) -> str:

@@ -101,6 +101,29 @@ async def test_a_domain_belongs_to_one_bucket(oss: OssClient):
     assert (await post(oss, "add", "a.test")).status == 200
 
 
+async def test_requests_for_the_domain_find_the_bucket(oss: OssClient):
+    async def get() -> Response:
+        return await oss.request("GET", "/a.txt", headers={"Host": "WWW.a.test:8280"})
+
+    await oss.put("a.txt", "hello")
+    assert (await get()).code == "InvalidBucketName"
+    await post(oss, "token", "www.a.test")
+    await post(oss, "add", "www.a.test")
+    assert (await get()).body == b"hello"
+    assert (await oss.request("GET", "/?cname", headers={"Host": "www.a.test"})).texts("Bucket") == ["examplebucket"]
+    await post(oss, "delete", "www.a.test")
+    assert (await get()).code == "InvalidBucketName"
+
+
+async def test_a_domain_goes_with_its_bucket(oss: OssClient):
+    await post(oss, "token", "a.test", bucket="other-bucket")
+    await post(oss, "add", "a.test", bucket="other-bucket")
+    assert (await oss.request("HEAD", "/", headers={"Host": "a.test"})).status == 200
+    await oss.request("DELETE", "/other-bucket")
+    await post(oss, "token", "a.test")
+    assert (await post(oss, "add", "a.test")).status == 200
+
+
 async def test_domains_are_listed_by_name(oss: OssClient):
     for domain in ("b.test", "a.test"):
         await post(oss, "token", domain)

@@ -284,6 +284,17 @@ def test_oss2_gives_a_bucket_a_domain(bucket: oss2.Bucket) -> None:
     assert bucket.list_bucket_cname().cname == []
 
 
+def test_oss2_speaks_to_a_bucket_by_its_domain(bucket: oss2.Bucket, emulator: EmulatorThread) -> None:
+    bucket.create_bucket_cname_token("www.a.test")
+    bucket.put_bucket_cname(MODELS.PutBucketCnameRequest("www.a.test"))
+    proxies = {"http": emulator.endpoint}  # instead of a DNS that knows the domain
+    own = oss2.Bucket(bucket.auth, "http://www.a.test", BUCKET, is_cname=True, region="cn-hangzhou", proxies=proxies)
+    own.put_object("dir/a.txt", b"hello")
+    assert own.get_object("dir/a.txt").read() == b"hello"
+    assert bucket.get_object("dir/a.txt").read() == b"hello"
+    assert [entry.key for entry in own.list_objects().object_list] == ["dir/a.txt"]
+
+
 def test_oss2_deletes_single_tags_and_lists_buckets_by_the_others(bucket: oss2.Bucket) -> None:
     bucket.put_bucket_tagging(oss2_tags(a="1", b="2", c="3"))
     bucket.delete_bucket_tagging(params={"tagging": "a,b"})

@@ -126,6 +126,19 @@ def test_thousands_of_hosts_do_not_fill_the_memory() -> None:
     assert len(resolver._buckets) <= 1000
 
 
+def test_a_domain_is_a_bucket_s_from_the_moment_it_is_given_to_it() -> None:
+    domains: dict[str, str] = {}
+    resolver = Resolver(cnames={"img.a.test": "configured"}, bucket_of=domains.get)
+    assert resolver.resolve("www.a.test:80", "/examplebucket/a").key == "a"
+    domains |= dict.fromkeys(("www.a.test", "img.a.test", "localhost", "127.0.0.1", "dotless"), "given")
+    assert resolver.resolve("WWW.a.test:80", "/examplebucket/a") == Address("given", "examplebucket/a", False)
+    assert resolver.resolve("img.a.test", "/a").bucket == "configured"
+    for host in ("localhost", "127.0.0.1:80", "dotless"):
+        assert resolver.resolve(host, "/examplebucket/a").bucket == "examplebucket"
+    del domains["www.a.test"]
+    assert resolver.resolve("www.a.test", "/examplebucket/a").bucket == "examplebucket"
+
+
 @pytest.mark.parametrize("name", ["abc", "a-1", "0" * 63])
 def test_good_bucket_name_is_taken(name: str) -> None:
     assert is_bucket_name(name)

@@ -5,6 +5,7 @@ Differs: nobody looks the token up in the DNS, since a machine without a network
 enough. From then on the domain is the bucket's, whoever's it is elsewhere.
 """
 
+import re
 from datetime import timedelta
 from functools import partial
 from xml.etree.ElementTree import Element
@@ -24,6 +25,7 @@ from emulator.wire.xml import Content, Elements
 
 TIME_TO_VERIFY = timedelta(hours=72)
 
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
 _SCHEMA = parse_schema(
     """
     BucketCnameConfiguration
@@ -45,9 +47,9 @@ _SCHEMA = parse_schema(
 async def create_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
     """Give a token for a domain, for 72 hours; who asks again gets the same until it expires.
 
-    Raises: NoSuchBucket, InvalidDigest, MalformedXML.
+    Raises: NoSuchBucket, InvalidArgument, InvalidDigest, MalformedXML.
     """
-    domain = (await _read_cname(request)).findtext("Domain", "").lower()
+    domain = _domain(await _read_cname(request))
     content: Elements = [
         ("Bucket", request.bucket),
         ("Cname", domain),
@@ -82,7 +84,7 @@ async def put_cname(ctx: Context, request: OssRequest) -> OssResponse:
     Raises: NoSuchBucket, CnameDenied, NeedVerifyDomainOwnership, InvalidArgument, InvalidDigest, MalformedXML.
     """
     cname = await _read_cname(request)
-    domain = cname.findtext("Domain", "").lower()
+    domain = _domain(cname)
     name = f"cname/{domain}"
     now = ctx.clock.now()
     owner = ctx.store.bucket_of(domain)
@@ -126,15 +128,28 @@ async def list_cname(ctx: Context, request: OssRequest) -> OssResponse:
 async def delete_cname(ctx: Context, request: OssRequest) -> OssResponse:
     """Take a domain away from the bucket, if it has it.
 
-    Raises: NoSuchBucket, InvalidDigest, MalformedXML.
+    Raises: NoSuchBucket, InvalidArgument, InvalidDigest, MalformedXML.
     """
-    domain = (await _read_cname(request)).findtext("Domain", "").lower()
+    domain = _domain(await _read_cname(request))
     await ctx.store.update_bucket(request.bucket, partial(with_document, f"cname/{domain}", None))
     return OssResponse(200)
 
 
 async def _read_cname(request: OssRequest) -> Element:
     return parse_setting(await read_setting(request, _SCHEMA))[0]
+
+
+def _domain(cname: Element) -> str:
+    """The domain that a request is about, in lower case. Guess: the message where it can be none."""
+    domain = cname.findtext("Domain", "").lower()
+    if not _DOMAIN.match(domain):
+        raise InvalidArgument(
+            "The domain is invalid.",
+            hint="<Domain> is a host name such as www.example.com, without scheme and port.",
+            ArgumentName="Domain",
+            ArgumentValue=domain,
+        )
+    return domain
 
 
 def _token(ctx: Context, bucket: Bucket, domain: str) -> str | None:

@@ -173,3 +173,11 @@ async def test_what_is_no_certificate_is_refused(oss: OssClient):
 async def test_what_names_no_domain_is_refused(oss: OssClient, comp: str, body: str):
     answer = await oss.request("POST", f"/examplebucket?cname&comp={comp}", body=body)
     assert (answer.status, answer.code) == (400, "MalformedXML")
+
+
+@pytest.mark.parametrize(
+    "domain", ["http://a.test", "a.test:80", "localhost", "a b.test", "-a.test", "杭州", "x" * 64 + ".test"]
+)
+async def test_what_can_be_no_domain_is_refused(oss: OssClient, domain: str):
+    answer = await post(oss, "token", domain)
+    assert (answer.status, answer.code, answer.texts("ArgumentName")) == (400, "InvalidArgument", ["Domain"])

@@ -135,7 +135,8 @@ def _check_encryption(ctx: Context, document: Element) -> None:
                 ArgumentName=name,
                 ArgumentValue=value,
             )
-    if data_algorithm := rule.findtext("KMSDataEncryption", "").replace("SM4", ""):
+    data_algorithm = rule.findtext("KMSDataEncryption", "")
+    if data_algorithm not in ("", "SM4"):
         raise InvalidDataEncryptionAlgorithmError(hint=f"KMSDataEncryption is {data_algorithm!r}; OSS knows SM4.")
 
 

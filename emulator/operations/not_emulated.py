@@ -12,9 +12,6 @@ known(
     SealAppendObject                     POST /{bucket}/{key}?seal
     PutSymlink                           PUT /{bucket}/{key}?symlink
     GetSymlink                           GET /{bucket}/{key}?symlink
-    PutObjectTagging                     PUT /{bucket}/{key}?tagging
-    GetObjectTagging                     GET /{bucket}/{key}?tagging
-    DeleteObjectTagging                  DELETE /{bucket}/{key}?tagging
     RestoreObject                        POST /{bucket}/{key}?restore
     CleanRestoredObject                  POST /{bucket}/{key}?cleanRestoredObject
     ProcessImage                         GET /{bucket}/{key}?x-oss-process

@@ -217,6 +217,20 @@ class TooManyStyles(OssError):
     message = "The image styles num is beyond limit."
 
 
+class NotSymlink(OssError):
+    """GetSymlink is for symbolic links alone."""
+
+    message = "The object is not symlink"
+    ec = "0043-00000101"
+
+
+class InvalidTargetType(OssError):
+    """A symbolic link leads to another one."""
+
+    message = "The symbolic's target file type is invalid"
+    ec = "0026-00000011"
+
+
 class CORSRuleBeyondLimit(OssError):
     """There are more than ten CORS rules."""
 
@@ -409,6 +423,14 @@ class NoSuchBucketPolicy(OssError):
 
     status = 404
     message = "The specified bucket policy does not exist."
+
+
+class SymlinkTargetNotExist(OssError):
+    """A symbolic link leads to a key that no object has."""
+
+    status = 404
+    message = "The symlink target object does not exist"
+    ec = "0026-00000012"
 
 
 class NoSuchCORSConfiguration(OssError):

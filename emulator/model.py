@@ -298,7 +298,8 @@ class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `headers` are the stored content headers (`content-type`, `cache-control`, ... and the decoded persistent ones) by
     lower-case name; `metadata` the `x-oss-meta-*` by their lower-case rest; `tags` in the client's order; `encryption`
-    the `x-oss-server-side-*` headers by lower-case name (kept and returned; nothing is encrypted).
+    the `x-oss-server-side-*` headers by lower-case name (kept and returned; nothing is encrypted). `symlink_target` is
+    the key, in the same bucket, that a symbolic link leads to.
     """
 
     headers: dict[str, str] = {}
@@ -307,6 +308,7 @@ class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
     encryption: dict[str, str] = {}
     acl: Acl = Acl.DEFAULT
     storage_class: StorageClass = StorageClass.STANDARD
+    symlink_target: str = ""
 
 
 class ObjectRecord(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._access import check_access
 from emulator.operations._document import document_response
 from emulator.operations._overwriting import forbids_overwrite
+from emulator.operations._reading import read_object
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.operations.multipart import find_upload, parse_part_number
@@ -29,7 +30,8 @@ from emulator.wire.version_id import parse_version_id
 async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Make an object of another one's bytes, or change an object's metadata by copying it onto itself.
 
-    Plain preconditions (`If-Match` and its kin) are ignored: ali-oss sends them beside those of the source.
+    Plain preconditions (`If-Match` and its kin) are ignored: ali-oss sends them beside those of the source. A symbolic
+    link is copied as a link.
 
     Source: "CopyObject"; the suites of the Python and Node.js SDKs.
     Differs: any size may be copied.
@@ -72,13 +74,17 @@ async def upload_part_copy(ctx: Context, request: OssRequest) -> OssResponse:
     """Make a part of an object's bytes, or of a range of them. A range that cannot be read or met means all of them.
 
     Source: "UploadPartCopy".
+    Guess: a symbolic link means the bytes that it leads to.
     Raises: InvalidArgument, NoSuchUpload, NoSuchBucket, NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified,
     EntityTooLarge.
     """
     number = parse_part_number(request)
     upload = find_upload(ctx, request, ec="0042-00000311")
     headers: dict[str, str] = {}
-    async with _source(ctx, request, ec="0042-00000301", ec_empty="0042-00000302") as (source, blob):
+    async with _source(ctx, request, ec="0042-00000301", ec_empty="0042-00000302", follows_links=True) as (
+        source,
+        blob,
+    ):
         offset, count = _range(request, source)
         if count < source.size:
             headers["Content-Range"] = f"bytes {offset}-{offset + count - 1}/{source.size}"
@@ -96,11 +102,12 @@ async def upload_part_copy(ctx: Context, request: OssRequest) -> OssResponse:
 
 @asynccontextmanager
 async def _source(
-    ctx: Context, request: OssRequest, *, ec: str = "", ec_empty: str = ""
+    ctx: Context, request: OssRequest, *, ec: str = "", ec_empty: str = "", follows_links: bool = False
 ) -> AsyncIterator[tuple[ObjectRecord, Blob]]:
     """The object to copy and its bytes, of one version, readable by the sender and as the sender wants it.
 
-    `ec` and `ec_empty` are the operation's own for a source of no good form, and for none at all.
+    `ec` and `ec_empty` are the operation's own for a source of no good form, and for none at all. `follows_links` is
+    whether a symbolic link means what it leads to.
     """
     bucket, key, version_id = parse_copy_source(request.headers[COPY_SOURCE], ec=ec, ec_empty=ec_empty)
     check_key(key)
@@ -110,7 +117,10 @@ async def _source(
         await ctx.store.look(bucket, key)  # a dropped file has an ACL too, once it is an object
     check_access(ctx, request, "GetObject", bucket, key, version_id=version_id)
     try:
-        record, blob = await ctx.store.read(bucket, key, version_id)
+        if follows_links:
+            record, blob = await read_object(ctx, bucket, key, version_id)
+        else:
+            record, blob = await ctx.store.read(bucket, key, version_id)
     except MethodNotAllowed as error:  # Guess: the status; its EC is known
         raise InvalidArgument(
             "The source of a copy cannot be a delete marker.",

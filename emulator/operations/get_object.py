@@ -3,6 +3,7 @@
 from emulator.context import Context
 from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._expiration import expiration_headers
+from emulator.operations._reading import follow, read_object
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.storage.appendables import NEXT_POSITION
@@ -34,13 +35,14 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     An unsatisfiable range gives the whole object unless `x-oss-range-behavior: standard` is sent.
 
     Source: "GetObject" in the API reference; the range table by the Java, C++ and Go suites.
-    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, PreconditionFailed, NotModified, InvalidRange, InvalidArgument.
+    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, SymlinkTargetNotExist, InvalidTargetType, PreconditionFailed,
+    NotModified, InvalidRange, InvalidArgument.
     """
     check_key(request.key)
     version_id = read_version_id(request)
     rate = parse_traffic_limit(request.headers, request.parameters)
     overrides = _read_overrides(request)
-    record, blob = await ctx.store.read(request.bucket, request.key, version_id)
+    record, blob = await read_object(ctx, request.bucket, request.key, version_id)
     try:
         check_conditions(request.headers, record.etag, record.last_modified)
         headers = object_headers(ctx, record) | overrides
@@ -63,10 +65,11 @@ async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
     """What GetObject would say, without the bytes; a Range is ignored.
 
     Source: "HeadObject" in the API reference.
-    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, PreconditionFailed, NotModified.
+    Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, SymlinkTargetNotExist, InvalidTargetType, PreconditionFailed,
+    NotModified.
     """
     check_key(request.key)
-    record = await ctx.store.get(request.bucket, request.key, read_version_id(request))
+    record = await follow(ctx, await ctx.store.get(request.bucket, request.key, read_version_id(request)))
     check_conditions(request.headers, record.etag, record.last_modified)
     headers = object_headers(ctx, record)
     headers["Content-Length"] = str(record.size)
@@ -75,7 +78,7 @@ async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
 
 @operation("GetObjectMeta", "HEAD /{bucket}/{key}?objectMeta", action="GetObject")
 async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
-    """Size, ETag, date and CRC alone; conditions are not looked at.
+    """Size, ETag, date and CRC alone, of a symbolic link its own; conditions are not looked at.
 
     Source: "GetObjectMeta" in the API reference.
     Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed.

@@ -10,8 +10,6 @@ from emulator.operations._table import known
 known(
     """
     SealAppendObject                     POST /{bucket}/{key}?seal
-    PutSymlink                           PUT /{bucket}/{key}?symlink
-    GetSymlink                           GET /{bucket}/{key}?symlink
     RestoreObject                        POST /{bucket}/{key}?restore
     CleanRestoredObject                  POST /{bucket}/{key}?cleanRestoredObject
     ProcessImage                         GET /{bucket}/{key}?x-oss-process

@@ -151,7 +151,10 @@ class Adoption:
         before: os.stat_result,
         attributes: ObjectAttributes,
     ) -> ObjectRecord:
-        """The object of a file that was as `before` before it was measured: if it changed meanwhile, that shows."""
+        """The object of a file that was as `before` before it was measured: if it changed meanwhile, that shows.
+
+        A symbolic link whose empty file somebody fills is a link no more.
+        """
         return ObjectRecord(
             bucket,
             key,
@@ -162,7 +165,7 @@ class Adoption:
             digests.crc64,
             self._clock.now_in_milliseconds(),
             ObjectType.NORMAL,
-            attributes,
+            structs.replace(attributes, symlink_target="") if attributes.symlink_target else attributes,
             before.st_mtime_ns,
         )
 

@@ -34,6 +34,7 @@ from emulator.storage.adoption import Adoption
 from emulator.storage.appendables import Appendables
 from emulator.storage.assembly import Slot
 from emulator.storage.blobs import Blob
+from emulator.storage.digest import Digests, md5
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability
 from emulator.storage.lifecycle import Lifecycle
@@ -518,6 +519,28 @@ class Store:
                 abandon=content.discard,
                 acknowledge=lambda: self._forget(bucket, key),
             )
+        )
+
+    async def put_symlink(
+        self, bucket: str, key: str, target: str, *, attributes: ObjectAttributes, forbid_overwrite: bool
+    ) -> ObjectRecord:
+        """Make a symbolic link to the key `target` the object at `key`: an object without bytes.
+
+        Guess: its ETag is the MD5 of the target's key.
+
+        Raises:
+            NoSuchBucket: there is none.
+            FileAlreadyExists: `forbid_overwrite`, and the key is taken.
+            InsufficientStorage: the disk is full.
+        """
+        digests = Digests(0, None, 0, md5(target.encode()).hexdigest().upper())
+        return await self.put(
+            StagedBytes(self._blobs, digests),
+            bucket,
+            key,
+            attributes=msgspec.structs.replace(attributes, symlink_target=target),
+            type=ObjectType.SYMLINK,
+            forbid_overwrite=forbid_overwrite,
         )
 
     async def delete(self, bucket: str, key: str, version_id: str | None = None) -> Deletion:

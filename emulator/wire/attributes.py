@@ -91,8 +91,8 @@ def read_copied_attributes(
 ) -> ObjectAttributes:
     """What a copy has of its source and what of the headers of the request; `bucket` is where it will be.
 
-    ACL, storage class and encryption are never the source's. Onto itself an object is copied to change its metadata,
-    so that the request's count whatever it says, if it has any.
+    ACL, storage class and encryption are never the source's; where a symbolic link leads always is. Onto itself an
+    object is copied to change its metadata, so that the request's count whatever it says, if it has any.
 
     Source: "CopyObject"; the suite of the Python SDK for a copy onto itself without headers.
     """
@@ -104,7 +104,9 @@ def read_copied_attributes(
     asked = read_attributes({name: value for name, value in headers.items() if name not in ignored}, bucket)
     if not replaces_metadata:
         asked = structs.replace(asked, headers=source.headers, metadata=source.metadata)
-    return asked if replaces_tags else structs.replace(asked, tags=source.tags)
+    if not replaces_tags:
+        asked = structs.replace(asked, tags=source.tags)
+    return structs.replace(asked, symlink_target=source.symlink_target) if source.symlink_target else asked
 
 
 def parse_directive(headers: Mapping[str, str], name: str) -> bool:

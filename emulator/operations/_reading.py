@@ -1,0 +1,73 @@
+"""What the operations that read an object share: a symbolic link means what it leads to."""
+
+from msgspec import structs
+
+from emulator.context import Context
+from emulator.errors import InvalidTargetType, NoSuchKey, SymlinkTargetNotExist
+from emulator.model import ObjectRecord, ObjectType
+from emulator.storage.blobs import Blob
+
+
+async def read_object(ctx: Context, bucket: str, key: str, version_id: str | None = None) -> tuple[ObjectRecord, Blob]:
+    """The object at `key`, or that version of it, as `follow` shows it, and its bytes, to be closed by the caller.
+
+    Raises:
+        NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
+        MethodNotAllowed: the version is a delete marker.
+        SymlinkTargetNotExist, InvalidTargetType: it is a link that leads nowhere, or to another link.
+    """
+    record, blob = await ctx.store.read(bucket, key, version_id)
+    if record.type is not ObjectType.SYMLINK:
+        return record, blob
+    blob.close()
+    try:
+        target, blob = await ctx.store.read(bucket, record.attributes.symlink_target)
+    except NoSuchKey as error:
+        raise _leads_nowhere(record) from error
+    if target.type is ObjectType.SYMLINK:
+        blob.close()
+        raise _leads_to_a_link(record)
+    return _through(record, target), blob
+
+
+async def follow(ctx: Context, record: ObjectRecord) -> ObjectRecord:
+    """`record`; if it is a symbolic link, with the bytes and digests of what it leads to.
+
+    The rest is the link's, its version too, but that Last-Modified is the later one. What a link leads to is always the
+    current version.
+
+    Source: "PutSymlink", "GetObject".
+    Raises:
+        SymlinkTargetNotExist, InvalidTargetType: it is a link that leads nowhere, or to another link.
+    """
+    if record.type is not ObjectType.SYMLINK:
+        return record
+    target = await ctx.store.look(record.bucket, record.attributes.symlink_target)
+    if target is None:
+        raise _leads_nowhere(record)
+    if target.type is ObjectType.SYMLINK:
+        raise _leads_to_a_link(record)
+    return _through(record, target)
+
+
+def _through(link: ObjectRecord, target: ObjectRecord) -> ObjectRecord:
+    """What a reader sees of `target` through `link`."""
+    return structs.replace(
+        link,
+        blob=target.blob,
+        size=target.size,
+        etag=target.etag,
+        md5=target.md5,
+        crc64=target.crc64,
+        last_modified=max(link.last_modified, target.last_modified),
+    )
+
+
+def _leads_nowhere(link: ObjectRecord) -> SymlinkTargetNotExist:
+    target = link.attributes.symlink_target
+    return SymlinkTargetNotExist(hint=f"{link.key!r} is a symbolic link to {target!r}, and there is no such object.")
+
+
+def _leads_to_a_link(link: ObjectRecord) -> InvalidTargetType:
+    target = link.attributes.symlink_target
+    return InvalidTargetType(hint=f"{link.key!r} is a symbolic link to {target!r}, which is one itself.")

@@ -124,6 +124,7 @@ class Storage(Section, frozen=True):
     `durability` `process` survives a killed process, `power` a power cut (files, folders and commits are fsynced).
     `ephemeral` keeps everything in a temporary folder that goes with the process. `tree` shows objects as files under
     `buckets/`. Every `lifecycle_interval_seconds` the lifecycle rules of buckets are followed; `None`: only on demand.
+    `restore_seconds` is how long RestoreObject takes, whatever the class and the priority.
     """
 
     data_dir: Path = Path("oss-data")
@@ -131,6 +132,7 @@ class Storage(Section, frozen=True):
     durability: Literal["process", "power"] = "process"
     tree: bool = True
     lifecycle_interval_seconds: Seconds | None = None
+    restore_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 1
 
 
 class AccessKey(Section, frozen=True):

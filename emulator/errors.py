@@ -231,6 +231,13 @@ class InvalidTargetType(OssError):
     ec = "0026-00000011"
 
 
+class OperationNotSupported(OssError):
+    """The operation is none for an object of this storage class. Extra: Detail."""
+
+    message = "The operation is not supported for this resource"
+    ec = "0016-00000702"
+
+
 class CORSRuleBeyondLimit(OssError):
     """There are more than ten CORS rules."""
 
@@ -390,6 +397,14 @@ class AccessForbidden(OssError):
         "by the resource's CORS spec."
     )
     ec = "0003-00000602"
+
+
+class InvalidObjectState(OssError):
+    """The object is archived: it cannot be read before it has been restored."""
+
+    status = 403
+    message = "The operation is not valid for the object's state"
+    ec = "0016-00000404"
 
 
 # --- Missing things -------------------------------------------------------------------------------------------------
@@ -641,6 +656,30 @@ class ObjectNotAppendable(OssError):
     status = 409
     message = "The object is not appendable"
     ec = "0026-00000017"
+
+
+class RestoreAlreadyInProgress(OssError):
+    """The object is being restored already."""
+
+    status = 409
+    message = "The restore operation is in progress."
+    ec = "0016-00000701"
+
+
+class ArchiveRestoreFileStale(OssError):
+    """CleanRestoredObject is for an object that has been restored, and is so still."""
+
+    status = 409
+    message = "The archive file or restore info stale"
+    ec = "0016-00000718"
+
+
+class ArchiveRestoreNotFinished(OssError):
+    """CleanRestoredObject comes before the object is restored."""
+
+    status = 409
+    message = "The archive file's restore is not finished."
+    ec = "0016-00000719"
 
 
 # --- Multipart uploads ----------------------------------------------------------------------------------------------

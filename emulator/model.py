@@ -35,13 +35,18 @@ class Acl(StrEnum):
 
 
 class StorageClass(StrEnum):
-    """How dear and how quick the storage is. The emulator keeps the name; all classes are the same disk."""
+    """How dear and how quick the storage is. Here all are the same disk, but archives must be restored all the same."""
 
     STANDARD = "Standard"
     IA = "IA"
     ARCHIVE = "Archive"
     COLD_ARCHIVE = "ColdArchive"
     DEEP_COLD_ARCHIVE = "DeepColdArchive"
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether an object must be restored before it can be read."""
+        return self not in (StorageClass.STANDARD, StorageClass.IA)
 
 
 class ObjectType(StrEnum):
@@ -293,13 +298,29 @@ class Bucket(msgspec.Struct, frozen=True):
         return [name.removeprefix("cname/") for name in self.documents if name.startswith("cname/")]
 
 
+class Restoration(msgspec.Struct, frozen=True):
+    """What RestoreObject has brought about: from `ready` to `expires` an archived object can be read."""
+
+    ready: datetime
+    expires: datetime
+
+    def is_under_way(self, now: datetime) -> bool:
+        """Whether the object cannot be read yet."""
+        return now < self.ready
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the object cannot be read any more."""
+        return now >= self.expires
+
+
 class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the client said about an object beside its bytes; kept as given and given back.
 
     `headers` are the stored content headers (`content-type`, `cache-control`, ... and the decoded persistent ones) by
     lower-case name; `metadata` the `x-oss-meta-*` by their lower-case rest; `tags` in the client's order; `encryption`
     the `x-oss-server-side-*` headers by lower-case name (kept and returned; nothing is encrypted). `symlink_target` is
-    the key, in the same bucket, that a symbolic link leads to.
+    the key, in the same bucket, that a symbolic link leads to. `restoration` is of an archived object that somebody has
+    had restored.
     """
 
     headers: dict[str, str] = {}
@@ -309,6 +330,7 @@ class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
     acl: Acl = Acl.DEFAULT
     storage_class: StorageClass = StorageClass.STANDARD
     symlink_target: str = ""
+    restoration: Restoration | None = None
 
 
 class ObjectRecord(msgspec.Struct, frozen=True):

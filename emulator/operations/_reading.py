@@ -1,14 +1,27 @@
-"""What the operations that read an object share: a symbolic link means what it leads to."""
+"""What the operations that read an object share: links are followed, and what is archived is not read."""
+
+from typing import NamedTuple
 
 from msgspec import structs
 
 from emulator.context import Context
-from emulator.errors import InvalidTargetType, NoSuchKey, SymlinkTargetNotExist
+from emulator.errors import InvalidObjectState, InvalidTargetType, NoSuchKey, SymlinkTargetNotExist
 from emulator.model import ObjectRecord, ObjectType
 from emulator.storage.blobs import Blob
 
 
-async def read_object(ctx: Context, bucket: str, key: str, version_id: str | None = None) -> tuple[ObjectRecord, Blob]:
+class Reading(NamedTuple):
+    """An object that is being read: `record` is what its readers see, `source` the object whose bytes `blob` is.
+
+    They are two only where `record` is a symbolic link.
+    """
+
+    record: ObjectRecord
+    source: ObjectRecord
+    blob: Blob
+
+
+async def read_object(ctx: Context, bucket: str, key: str, version_id: str | None = None) -> Reading:
     """The object at `key`, or that version of it, as `follow` shows it, and its bytes, to be closed by the caller.
 
     Raises:
@@ -18,7 +31,7 @@ async def read_object(ctx: Context, bucket: str, key: str, version_id: str | Non
     """
     record, blob = await ctx.store.read(bucket, key, version_id)
     if record.type is not ObjectType.SYMLINK:
-        return record, blob
+        return Reading(record, record, blob)
     blob.close()
     try:
         target, blob = await ctx.store.read(bucket, record.attributes.symlink_target)
@@ -27,7 +40,23 @@ async def read_object(ctx: Context, bucket: str, key: str, version_id: str | Non
     if target.type is ObjectType.SYMLINK:
         blob.close()
         raise _leads_to_a_link(record)
-    return _through(record, target), blob
+    return Reading(_through(record, target), target, blob)
+
+
+def check_readable(ctx: Context, source: ObjectRecord) -> None:
+    """Raise `InvalidObjectState` if `source` is archived and nobody has restored it, or that is over again."""
+    if not source.attributes.storage_class.is_archive or source.type is ObjectType.SYMLINK:
+        return
+    restoration = source.attributes.restoration
+    now = ctx.clock.now()
+    if restoration is None or restoration.is_over(now):
+        how = "Restore it first (RestoreObject)."
+    elif restoration.is_under_way(now):
+        seconds = (restoration.ready - now).total_seconds()
+        how = f"It is being restored: wait for {seconds:.1f} s (`storage.restore_seconds`), or move the clock."
+    else:
+        return
+    raise InvalidObjectState(hint=f"{source.key!r} is of class {source.attributes.storage_class}. {how}")
 
 
 async def follow(ctx: Context, record: ObjectRecord) -> ObjectRecord:

@@ -9,7 +9,7 @@ from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._access import check_access
 from emulator.operations._document import document_response
 from emulator.operations._overwriting import forbids_overwrite
-from emulator.operations._reading import read_object
+from emulator.operations._reading import check_readable, read_object
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.operations.multipart import find_upload, parse_part_number
@@ -37,7 +37,7 @@ async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
     Differs: any size may be copied.
     Guess: an object that came in parts keeps its ETag and type; an appendable one becomes Normal.
     Raises: InvalidArgument, NoSuchBucket, NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified,
-    FileAlreadyExists.
+    InvalidObjectState, FileAlreadyExists.
     """
     check_key(request.key)
     headers = request.headers
@@ -76,7 +76,7 @@ async def upload_part_copy(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "UploadPartCopy".
     Guess: a symbolic link means the bytes that it leads to.
     Raises: InvalidArgument, NoSuchUpload, NoSuchBucket, NoSuchKey, NoSuchVersion, PreconditionFailed, NotModified,
-    EntityTooLarge.
+    InvalidObjectState, EntityTooLarge.
     """
     number = parse_part_number(request)
     upload = find_upload(ctx, request, ec="0042-00000311")
@@ -118,9 +118,10 @@ async def _source(
     check_access(ctx, request, "GetObject", bucket, key, version_id=version_id)
     try:
         if follows_links:
-            record, blob = await read_object(ctx, bucket, key, version_id)
+            record, source, blob = await read_object(ctx, bucket, key, version_id)
         else:
             record, blob = await ctx.store.read(bucket, key, version_id)
+            source = record
     except MethodNotAllowed as error:  # Guess: the status; its EC is known
         raise InvalidArgument(
             "The source of a copy cannot be a delete marker.",
@@ -131,7 +132,8 @@ async def _source(
         ) from error
     with blob:
         check_conditions(request.headers, record.etag, record.last_modified, prefix=f"{COPY_SOURCE}-")
-        yield record, blob
+        check_readable(ctx, source)
+        yield source, blob
 
 
 def _source_version(ctx: Context, source: ObjectRecord) -> dict[str, str]:

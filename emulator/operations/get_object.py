@@ -3,7 +3,7 @@
 from emulator.context import Context
 from emulator.model import ObjectRecord, ObjectType
 from emulator.operations._expiration import expiration_headers
-from emulator.operations._reading import follow, read_object
+from emulator.operations._reading import check_readable, follow, read_object
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.storage.appendables import NEXT_POSITION
@@ -16,6 +16,7 @@ from emulator.wire.parameters import parse_traffic_limit
 from emulator.wire.ranges import parse_range
 from emulator.wire.request import OssRequest
 from emulator.wire.response import FileRange, OssResponse
+from emulator.wire.restoration import format_restoration
 from emulator.wire.version_id import read_version_id
 
 _OVERRIDES = {
@@ -36,15 +37,16 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
 
     Source: "GetObject" in the API reference; the range table by the Java, C++ and Go suites.
     Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed, SymlinkTargetNotExist, InvalidTargetType, PreconditionFailed,
-    NotModified, InvalidRange, InvalidArgument.
+    NotModified, InvalidObjectState, InvalidRange, InvalidArgument.
     """
     check_key(request.key)
     version_id = read_version_id(request)
     rate = parse_traffic_limit(request.headers, request.parameters)
     overrides = _read_overrides(request)
-    record, blob = await read_object(ctx, request.bucket, request.key, version_id)
+    record, source, blob = await read_object(ctx, request.bucket, request.key, version_id)
     try:
         check_conditions(request.headers, record.etag, record.last_modified)
+        check_readable(ctx, source)
         headers = object_headers(ctx, record) | overrides
         part = None
         if "range" in request.headers:
@@ -108,6 +110,8 @@ def object_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
     headers["x-oss-hash-crc64ecma"] = str(record.crc64)
     if record.md5 is not None:
         headers["Content-MD5"] = content_md5(record.md5)
+    if restoration := format_restoration(record.attributes, ctx.clock.now()):
+        headers["x-oss-restore"] = restoration
     if record.type is ObjectType.APPENDABLE:
         headers[NEXT_POSITION] = str(record.size)
     return headers | expiration_headers(ctx, record)

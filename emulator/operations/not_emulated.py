@@ -10,8 +10,6 @@ from emulator.operations._table import known
 known(
     """
     SealAppendObject                     POST /{bucket}/{key}?seal
-    RestoreObject                        POST /{bucket}/{key}?restore
-    CleanRestoredObject                  POST /{bucket}/{key}?cleanRestoredObject
     ProcessImage                         GET /{bucket}/{key}?x-oss-process
     AsyncProcessObject                   POST /{bucket}/{key}?x-oss-async-process
     CreateDirectory                      POST /{bucket}/{key}?x-oss-dir

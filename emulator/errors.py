@@ -658,6 +658,13 @@ class ObjectNotAppendable(OssError):
     ec = "0026-00000017"
 
 
+class AppendSealedObjectNotAllowed(OssError):
+    """The object has been sealed: nothing can be appended to it any more. Guess: the message."""
+
+    status = 409
+    message = "The object has been sealed, append is not allowed"
+
+
 class RestoreAlreadyInProgress(OssError):
     """The object is being restored already."""
 

@@ -320,7 +320,7 @@ class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
     lower-case name; `metadata` the `x-oss-meta-*` by their lower-case rest; `tags` in the client's order; `encryption`
     the `x-oss-server-side-*` headers by lower-case name (kept and returned; nothing is encrypted). `symlink_target` is
     the key, in the same bucket, that a symbolic link leads to. `restoration` is of an archived object that somebody has
-    had restored.
+    had restored, `sealed` when an appendable object became one that grows no more.
     """
 
     headers: dict[str, str] = {}
@@ -331,6 +331,7 @@ class ObjectAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
     storage_class: StorageClass = StorageClass.STANDARD
     symlink_target: str = ""
     restoration: Restoration | None = None
+    sealed: datetime | None = None
 
 
 class ObjectRecord(msgspec.Struct, frozen=True):

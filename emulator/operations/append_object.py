@@ -1,5 +1,7 @@
 """AppendObject: an object that grows at its end."""
 
+from msgspec import structs
+
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, InvalidArgument, MissingArgument
 from emulator.model import StorageClass
@@ -9,10 +11,12 @@ from emulator.operations._versions import version_headers
 from emulator.storage.appendables import NEXT_POSITION, check_position
 from emulator.wire.address import check_key
 from emulator.wire.attributes import read_attributes
+from emulator.wire.dates import format_http_date
 from emulator.wire.digests import quote_etag
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 
+SEALED_TIME = "x-oss-sealed-time"
 EC_POSITION = "0016-00000502"
 
 
@@ -25,7 +29,7 @@ async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "AppendObject"; the suites of the Java and Go SDKs for the order of the checks.
     Guess: what OSS answers to an archive class, which it does not append to.
     Raises: MissingArgument, InvalidArgument, ObjectNotAppendable, PositionNotEqualToLength, EntityTooLarge,
-    InvalidDigest, InvalidCRC64, MissingContentLength.
+    InvalidDigest, InvalidCRC64, MissingContentLength, AppendSealedObjectNotAllowed.
     """
     check_key(request.key)
     position = _parse_position(request)
@@ -53,12 +57,36 @@ async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
     )
 
 
+@operation("SealAppendObject", "POST /{bucket}/{key}?seal", action="PutObject")
+async def seal_append_object(ctx: Context, request: OssRequest) -> OssResponse:
+    """Let the object grow no more. To seal it again says when it was sealed.
+
+    Source: "SealAppendObject".
+    Guess: what OSS answers for an object that was not made by AppendObject.
+    Raises: NoSuchKey, MissingArgument, InvalidArgument, ObjectNotAppendable, PositionNotEqualToLength.
+    """
+    check_key(request.key)
+    position = _parse_position(request)
+    now = ctx.clock.now_in_milliseconds()
+
+    await ctx.store.get(request.bucket, request.key)
+    record = await ctx.store.set_attributes(
+        request.bucket,
+        request.key,
+        lambda attributes: structs.replace(attributes, sealed=attributes.sealed or now),
+        check=lambda record: check_position(record, position, may_be_sealed=True),
+    )
+    assert record.attributes.sealed
+    sealed = {SEALED_TIME: format_http_date(record.attributes.sealed)}
+    return OssResponse(200, version_headers(ctx, record) | sealed)
+
+
 def _parse_position(request: OssRequest) -> int:
     text = request.parameters.get("position")
     if text is None:
         raise MissingArgument(
             ec="0016-00000501",
-            hint="AppendObject needs ?append&position=N, where N is the length of the object so far.",
+            hint="It needs position=N in the query, where N is the length of the object so far.",
             ArgumentName="position",
         )
     if text.isascii() and text.isdigit() and len(text) <= 19:

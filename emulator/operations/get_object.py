@@ -6,6 +6,7 @@ from emulator.operations._expiration import expiration_headers
 from emulator.operations._reading import check_readable, follow, read_object
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
+from emulator.operations.append_object import SEALED_TIME
 from emulator.storage.appendables import NEXT_POSITION
 from emulator.wire.address import check_key
 from emulator.wire.attributes import attribute_headers, check_header_value
@@ -78,11 +79,13 @@ async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(200, headers)
 
 
+@operation("GetObjectMeta", "GET /{bucket}/{key}?objectMeta", action="GetObject")
 @operation("GetObjectMeta", "HEAD /{bucket}/{key}?objectMeta", action="GetObject")
 async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
     """Size, ETag, date and CRC alone, of a symbolic link its own; conditions are not looked at.
 
-    Source: "GetObjectMeta" in the API reference.
+    Source: "GetObjectMeta" in the API reference; its older editions for GET.
+    Differs: to a GET the Content-Length is that of the answer, which has no body, and not the object's.
     Raises: NoSuchKey, NoSuchVersion, MethodNotAllowed.
     """
     check_key(request.key)
@@ -90,7 +93,7 @@ async def get_object_meta(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(
         200,
         {
-            "Content-Length": str(record.size),
+            "Content-Length": str(record.size) if request.method == "HEAD" else "0",
             "ETag": quote_etag(record.etag),
             "Last-Modified": format_http_date(record.last_modified),
             "x-oss-hash-crc64ecma": str(record.crc64),
@@ -114,6 +117,8 @@ def object_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
         headers["x-oss-restore"] = restoration
     if record.type is ObjectType.APPENDABLE:
         headers[NEXT_POSITION] = str(record.size)
+    if record.attributes.sealed:
+        headers[SEALED_TIME] = format_http_date(record.attributes.sealed)
     return headers | expiration_headers(ctx, record)
 
 

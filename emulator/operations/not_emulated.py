@@ -9,7 +9,6 @@ from emulator.operations._table import known
 
 known(
     """
-    SealAppendObject                     POST /{bucket}/{key}?seal
     ProcessImage                         GET /{bucket}/{key}?x-oss-process
     AsyncProcessObject                   POST /{bucket}/{key}?x-oss-async-process
     CreateDirectory                      POST /{bucket}/{key}?x-oss-dir

@@ -153,7 +153,7 @@ class Adoption:
     ) -> ObjectRecord:
         """The object of a file that was as `before` before it was measured: if it changed meanwhile, that shows.
 
-        A symbolic link whose empty file somebody fills is a link no more.
+        It is an object like any other, also if it was a symbolic link before, or sealed.
         """
         return ObjectRecord(
             bucket,
@@ -165,7 +165,7 @@ class Adoption:
             digests.crc64,
             self._clock.now_in_milliseconds(),
             ObjectType.NORMAL,
-            structs.replace(attributes, symlink_target="") if attributes.symlink_target else attributes,
+            structs.replace(attributes, symlink_target="", sealed=None),
             before.st_mtime_ns,
         )
 

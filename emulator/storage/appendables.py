@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from msgspec import structs
 
 from emulator.clock import Clock
-from emulator.errors import ObjectNotAppendable, PositionNotEqualToLength
+from emulator.errors import AppendSealedObjectNotAllowed, ObjectNotAppendable, PositionNotEqualToLength
 from emulator.model import NULL_VERSION, Bucket, ObjectAttributes, ObjectRecord, ObjectType, Versioning
 from emulator.storage.blobs import Blobs, telling_full_disk
 from emulator.storage.digest import combine_crc64, md5
@@ -23,17 +23,20 @@ from emulator.storage.writer import Batch, Job, Writer
 NEXT_POSITION = "x-oss-next-append-position"
 
 
-def check_position(record: ObjectRecord | None, position: int) -> None:
+def check_position(record: ObjectRecord | None, position: int, *, may_be_sealed: bool = False) -> None:
     """Raise unless something can be appended at `position` (bytes) to `record`, the object there is, if there is one.
 
     Raises:
         ObjectNotAppendable: it was made in another way, whatever the position.
+        AppendSealedObjectNotAllowed: it is to grow no more.
         PositionNotEqualToLength: it ends elsewhere.
     """
     if record and record.type is not ObjectType.APPENDABLE:
         raise ObjectNotAppendable(
             hint=f"The object is of type {record.type}; only one that AppendObject has made can be appended to."
         )
+    if record and record.attributes.sealed and not may_be_sealed:
+        raise AppendSealedObjectNotAllowed(hint=f"SealAppendObject has closed it at {record.size} bytes.")
     length = record.size if record else 0
     if position != length:
         raise PositionNotEqualToLength(
@@ -145,13 +148,6 @@ class Appendables:
         size = record.size + added
         crc64 = combine_crc64(record.crc64, crc64, added)
         last_modified = self._clock.now_in_milliseconds()
-        grown = structs.replace(
-            record,
-            size=size,
-            crc64=crc64,
-            etag=_etag(record.key, size, crc64, last_modified),
-            last_modified=last_modified,
-        )
 
         def write() -> None:
             content.append_to(record.blob, record.size)
@@ -169,6 +165,13 @@ class Appendables:
                 return None
             check_position(current, record.size)
             check_retention(batch, record.key, NULL_VERSION)
+            grown = structs.replace(  # what others have said about it meanwhile stays
+                current,
+                size=size,
+                crc64=crc64,
+                etag=_etag(record.key, size, crc64, last_modified),
+                last_modified=last_modified,
+            )
             batch.index.put(grown)
             return grown
 

@@ -559,11 +559,13 @@ class Store:
         key: str,
         change: Callable[[ObjectAttributes], ObjectAttributes],
         version_id: str | None = None,
+        *,
+        check: Callable[[ObjectRecord], None] = nothing,
     ) -> ObjectRecord:
         """Make of the object's attributes, or of those of its version `version_id`, what `change` makes of them.
 
         Its bytes and its Last-Modified stay. `change` runs in the writer's thread, so no change that comes at the same
-        time is lost.
+        time is lost; it may refuse with an `OssError`, and so may `check`, which sees the object before.
 
         Raises:
             NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
@@ -576,10 +578,12 @@ class Store:
             if version_id is None or (live is not None and live.version_id == version_id):
                 if live is None:
                     raise absent(batch.index, bucket, key)
+                check(live)
                 record = msgspec.structs.replace(live, attributes=change(live.attributes))
                 batch.index.put(record)
                 return record
             past = existing(batch.index.versions.find(bucket, key, version_id), key, version_id)
+            check(past)
             record = msgspec.structs.replace(past, attributes=change(past.attributes))
             batch.index.versions.replace(record)
             return record

@@ -295,3 +295,66 @@ async def test_reader_among_many_appends_sees_whole_lines_that_only_grow(oss: Os
 
     await asyncio.gather(write(), read(), read())
     assert len((await oss.get("log")).body) == 20_000
+
+
+async def seal(oss: OssClient, position: object, key: str = "log") -> Response:
+    return await oss.request("POST", f"/examplebucket/{key}?seal&position={position}")
+
+
+async def test_a_sealed_object_says_when_it_was_sealed_and_grows_no_more(make_oss: MakeOss, clock: HeldClock) -> None:
+    oss = await make_oss(clock=clock)
+    await append(oss, 0, b"hello")
+    assert "x-oss-sealed-time" not in (await oss.get("log")).headers
+    before = (await oss.get("log")).headers
+    clock.step(60)
+    sealed = await seal(oss, 5)
+    assert (sealed.status, sealed.body) == (200, b"")
+    assert sealed.headers["x-oss-sealed-time"] == "Sat, 01 Jun 2024 12:01:00 GMT"
+    clock.step(60)
+    assert (await seal(oss, 5)).headers["x-oss-sealed-time"] == "Sat, 01 Jun 2024 12:01:00 GMT"
+    refused = await append(oss, 5, b" you")
+    assert (refused.status, refused.code) == (409, "AppendSealedObjectNotAllowed")
+    got = await oss.get("log")
+    assert got.body == b"hello"
+    assert got.headers["x-oss-sealed-time"] == "Sat, 01 Jun 2024 12:01:00 GMT"
+    for name in ("etag", "last-modified", "x-oss-object-type"):
+        assert got.headers[name] == before[name]
+    head = await oss.request("HEAD", "/examplebucket/log")
+    assert head.headers["x-oss-sealed-time"] == "Sat, 01 Jun 2024 12:01:00 GMT"
+
+
+async def test_an_object_is_sealed_where_it_ends(oss: OssClient) -> None:
+    await append(oss, 0, b"hello")
+    refused = await seal(oss, 4)
+    assert (refused.status, refused.code) == (409, "PositionNotEqualToLength")
+    assert refused.headers["x-oss-next-append-position"] == "5"
+    assert (await append(oss, 5, b" you")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "code"),
+    [
+        pytest.param("/examplebucket/log?seal", 400, "MissingArgument", id="no position"),
+        pytest.param("/examplebucket/log?seal&position=x", 400, "InvalidArgument", id="no number"),
+        pytest.param("/examplebucket/missing?seal&position=0", 404, "NoSuchKey", id="missing key"),
+        pytest.param(
+            "/examplebucket/plain?seal&position=5", 409, "ObjectNotAppendable", id="plain", marks=pytest.mark.guess
+        ),
+    ],
+)
+async def test_what_cannot_be_sealed(target: str, status: int, code: str, oss: OssClient) -> None:
+    await append(oss, 0, b"hello")
+    await oss.put("plain", b"hello")
+    answer = await oss.request("POST", target)
+    assert (answer.status, answer.code) == (status, code)
+
+
+async def test_what_takes_the_place_of_a_sealed_object_is_not_sealed(oss: OssClient) -> None:
+    await append(oss, 0, b"hello")
+    await seal(oss, 5)
+    headers = {"x-oss-copy-source": "/examplebucket/log"}
+    assert (await oss.request("PUT", "/examplebucket/copy", headers=headers)).status == 200
+    assert "x-oss-sealed-time" not in (await oss.get("copy")).headers
+    await oss.request("DELETE", "/examplebucket/log")
+    await append(oss, 0, b"hello")
+    assert (await append(oss, 5, b" you")).status == 200

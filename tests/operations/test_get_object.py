@@ -54,6 +54,16 @@ async def test_object_meta_is_size_etag_date_and_crc_alone(oss: OssClient) -> No
         assert not {"content-type", "x-oss-meta-owner", "x-oss-object-type"} & response.headers.keys()
 
 
+@pytest.mark.guess
+async def test_object_meta_of_old_clients_comes_by_get_without_a_body(oss: OssClient) -> None:
+    await oss.put("a.txt", b"hello")
+    response = await oss.request("GET", "/examplebucket/a.txt?objectMeta")
+    assert (response.status, response.body) == (200, b"")
+    assert response.headers["etag"] == '"5D41402ABC4B2A76B9719D911017C592"'
+    assert response.headers["x-oss-hash-crc64ecma"] == "11177612005948864433"
+    assert (await oss.request("GET", "/examplebucket/missing?objectMeta")).code == "NoSuchKey"
+
+
 @pytest.mark.parametrize(
     ("asked", "is_standard", "status", "expected", "content_range"),
     [

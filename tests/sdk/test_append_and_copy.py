@@ -8,8 +8,8 @@ import pytest
 
 from emulator import EmulatorThread
 from tests.sdk.clients import BUCKET
-from tests.sdk.conftest import RunNode, ali_oss
-from tests.sdk.verbs import Oss2Verbs, Verbs, refusal
+from tests.sdk.conftest import KEY_ID, KEY_SECRET, RunNode, ali_oss
+from tests.sdk.verbs import Oss2Verbs, OssV2Verbs, Verbs, refusal
 
 KEY = "dir/测试 a+b&c.txt"
 VERSIONS = [pytest.param(True, id="V4"), pytest.param(False, id="V1")]
@@ -69,6 +69,18 @@ def test_appending_goes_on_where_it_ended_by_the_sdk_s_own_file_if_it_has_one(cl
             with client.client.append_file(BUCKET, KEY) as file:
                 file.write(text)
     assert client.read(KEY) == b"hello world"
+
+
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_v2_seals(version: str, emulator: EmulatorThread) -> None:
+    client = OssV2Verbs(emulator.endpoint, KEY_ID, KEY_SECRET, version)
+    append(client, 0, 0, b"hello")
+    request = v2.SealAppendObjectRequest(bucket=BUCKET, key=KEY, position=5)
+    sealed = client.client.seal_append_object(request).sealed_time
+    assert sealed
+    head = client.client.head_object(v2.HeadObjectRequest(bucket=BUCKET, key=KEY))
+    assert head.headers["x-oss-sealed-time"] == client.client.seal_append_object(request).sealed_time == sealed
+    assert refusal(append, client, 5, 0, b"x") == (409, "AppendSealedObjectNotAllowed")
 
 
 def test_copy_has_bytes_and_metadata_of_its_source(client: Verbs) -> None:

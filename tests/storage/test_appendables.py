@@ -273,3 +273,14 @@ async def test_copy_of_a_growing_object_has_bytes_of_its_own(store: Store) -> No
     assert copy.md5 is not None
     assert await content(store, "copy") == b"head"
     assert await content(store, "log") == b"headtailmore"
+
+
+async def test_an_append_takes_back_nothing_that_was_said_about_the_object_meanwhile(store: Store) -> None:
+    await append(store, 0, b"hello")
+    tagged = ObjectAttributes(tags={"k": "v"})
+    appending = asyncio.create_task(append(store, 5, b" you"))
+    changing = asyncio.create_task(store.set_attributes("bucket", "log", lambda _: tagged))
+    await asyncio.gather(appending, changing)
+    record = store.find("bucket", "log")
+    assert record
+    assert (record.size, record.attributes) == (9, tagged)

@@ -80,7 +80,7 @@ async def upload_part_copy(ctx: Context, request: OssRequest) -> OssResponse:
     """
     number = parse_part_number(request)
     upload = find_upload(ctx, request, ec="0042-00000311")
-    headers: dict[str, str] = {}
+    headers = dict(upload.attributes.encryption)
     async with _source(ctx, request, ec="0042-00000301", ec_empty="0042-00000302", follows_links=True) as (
         source,
         blob,

@@ -97,6 +97,7 @@ async def upload_part(ctx: Context, request: OssRequest) -> OssResponse:
             "ETag": quote_etag(part.etag),
             "x-oss-hash-crc64ecma": str(part.crc64),
             "Content-MD5": content_md5(part.md5),
+            **upload.attributes.encryption,
         },
     )
 

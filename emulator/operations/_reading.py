@@ -6,8 +6,9 @@ from msgspec import structs
 
 from emulator.context import Context
 from emulator.errors import InvalidObjectState, InvalidTargetType, NoSuchKey, SymlinkTargetNotExist
-from emulator.model import ObjectRecord, ObjectType
+from emulator.model import ObjectRecord, ObjectType, StorageClass
 from emulator.storage.blobs import Blob
+from emulator.wire.settings import setting_text
 
 
 class Reading(NamedTuple):
@@ -44,8 +45,16 @@ async def read_object(ctx: Context, bucket: str, key: str, version_id: str | Non
 
 
 def check_readable(ctx: Context, source: ObjectRecord) -> None:
-    """Raise `InvalidObjectState` if `source` is archived and nobody has restored it, or that is over again."""
-    if not source.attributes.storage_class.is_archive or source.type is ObjectType.SYMLINK:
+    """Raise `InvalidObjectState` if `source` is archived and nobody has restored it, or that is over again.
+
+    Objects of class Archive need not be restored where the bucket says so.
+
+    Source: "PutBucketArchiveDirectRead". Guess: copies profit from it as well.
+    """
+    storage_class = source.attributes.storage_class
+    if not storage_class.is_archive or source.type is ObjectType.SYMLINK:
+        return
+    if storage_class is StorageClass.ARCHIVE and _reads_archives_directly(ctx, source.bucket):
         return
     restoration = source.attributes.restoration
     now = ctx.clock.now()
@@ -56,7 +65,7 @@ def check_readable(ctx: Context, source: ObjectRecord) -> None:
         how = f"It is being restored: wait for {seconds:.1f} s (`storage.restore_seconds`), or move the clock."
     else:
         return
-    raise InvalidObjectState(hint=f"{source.key!r} is of class {source.attributes.storage_class}. {how}")
+    raise InvalidObjectState(hint=f"{source.key!r} is of class {storage_class}. {how}")
 
 
 async def follow(ctx: Context, record: ObjectRecord) -> ObjectRecord:
@@ -77,6 +86,11 @@ async def follow(ctx: Context, record: ObjectRecord) -> ObjectRecord:
     if target.type is ObjectType.SYMLINK:
         raise _leads_to_a_link(record)
     return _through(record, target)
+
+
+def _reads_archives_directly(ctx: Context, bucket: str) -> bool:
+    found = ctx.store.find_bucket(bucket)
+    return found is not None and setting_text(found, "bucketArchiveDirectRead", "Enabled") == "true"
 
 
 def _through(link: ObjectRecord, target: ObjectRecord) -> ObjectRecord:

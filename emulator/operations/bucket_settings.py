@@ -323,6 +323,7 @@ setting(
       Enabled: bool
     """,
     absent=NoSuchArchiveDirectReadConfiguration,
+    is_stored_only=False,
 )
 
 # Source: "PutBucketOverwriteConfig"; the Python SDK V2. `_overwriting` does what the rules say.

@@ -113,7 +113,7 @@ def object_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
     headers["x-oss-hash-crc64ecma"] = str(record.crc64)
     if record.md5 is not None:
         headers["Content-MD5"] = content_md5(record.md5)
-    if restoration := format_restoration(record.attributes, ctx.clock.now()):
+    if restoration := format_restoration(record.attributes.restoration, ctx.clock.now()):
         headers["x-oss-restore"] = restoration
     if record.type is ObjectType.APPENDABLE:
         headers[NEXT_POSITION] = str(record.size)

@@ -1,5 +1,7 @@
 """ListObjectVersions: the versions and delete markers of a bucket by key, the newest first, a page at a time."""
 
+from datetime import datetime
+
 from emulator.context import Context
 from emulator.errors import InvalidArgument
 from emulator.operations._document import document_response, owner
@@ -46,6 +48,7 @@ async def list_object_versions(ctx: Context, request: OssRequest) -> OssResponse
         limit=max_keys,
     )
     account = owner(ctx)
+    now = ctx.clock.now()
     versions: list[tuple[str, Content]] = []
     groups: list[tuple[str, Content]] = []
     for entry in page.entries:
@@ -53,7 +56,7 @@ async def list_object_versions(ctx: Context, request: OssRequest) -> OssResponse
             groups.append(("CommonPrefixes", [("Prefix", spell(entry))]))
         else:
             name = "DeleteMarker" if entry.is_marker else "Version"
-            versions.append((name, [*_version(entry, spell(entry.key)), ("Owner", account)]))
+            versions.append((name, [*_version(entry, spell(entry.key), now), ("Owner", account)]))
     following: Elements = []
     if page.is_truncated:
         last = page.entries[-1]
@@ -77,8 +80,8 @@ async def list_object_versions(ctx: Context, request: OssRequest) -> OssResponse
     )
 
 
-def _version(entry: ListedVersion, key: str) -> Elements:
+def _version(entry: ListedVersion, key: str, now: datetime) -> Elements:
     head: Elements = [("Key", key), ("VersionId", entry.version_id), ("IsLatest", entry.is_latest)]
     if entry.is_marker:
         return [*head, ("LastModified", format_iso_date(entry.last_modified))]
-    return [*head, *described(entry, key)[1:]]
+    return [*head, *described(entry, key, now)[1:]]

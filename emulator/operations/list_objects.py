@@ -1,6 +1,7 @@
 """ListObjects and ListObjectsV2: the keys of a bucket in byte order, grouped by a delimiter, a page at a time."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from emulator.context import Context
 from emulator.errors import InvalidArgument
@@ -13,6 +14,7 @@ from emulator.wire.digests import quote_etag
 from emulator.wire.parameters import parse_delimiter, parse_encoding_type, parse_key_part, parse_max_keys
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
+from emulator.wire.restoration import format_restoration
 from emulator.wire.xml import Content, Elements
 
 EC_LIST_TYPE = "0015-00000401"
@@ -51,7 +53,7 @@ async def list_objects(ctx: Context, request: OssRequest) -> OssResponse:
             *query.encoding_type,
             ("IsTruncated", listing.is_truncated),
             *([("NextMarker", query.spell(listing.last))] if listing.is_truncated else []),
-            *query.entries(listing, owner(ctx)),
+            *query.entries(listing, owner(ctx), ctx.clock.now()),
         ],
     )
 
@@ -82,7 +84,7 @@ async def list_objects_v2(ctx: Context, request: OssRequest) -> OssResponse:
             *query.encoding_type,
             ("IsTruncated", listing.is_truncated),
             *([("NextContinuationToken", format_token(listing.last))] if listing.is_truncated else []),
-            *query.entries(listing, owner(ctx) if with_owner else None),
+            *query.entries(listing, owner(ctx) if with_owner else None, ctx.clock.now()),
             ("KeyCount", len(listing.entries)),
         ],
     )
@@ -107,7 +109,7 @@ class _Query:
             self.bucket, prefix=self.prefix, delimiter=self.delimiter, after=after, limit=self.max_keys
         )
 
-    def entries(self, listing: Listing, owner: Elements | None) -> Elements:
+    def entries(self, listing: Listing, owner: Elements | None, now: datetime) -> Elements:
         """The keys of a page, then its groups, each in order."""
         owned: Elements = [("Owner", owner)] if owner else []
         contents: list[tuple[str, Content]] = []
@@ -116,12 +118,13 @@ class _Query:
             if isinstance(entry, str):
                 groups.append(("CommonPrefixes", [("Prefix", self.spell(entry))]))
             else:
-                contents.append(("Contents", [*described(entry, self.spell(entry.key)), *owned]))
+                contents.append(("Contents", [*described(entry, self.spell(entry.key), now), *owned]))
         return contents + groups
 
 
-def described(entry: ListedObject, key: str) -> Elements:
-    """What listings say of an object, its key as it is spelt there."""
+def described(entry: ListedObject, key: str, now: datetime) -> Elements:
+    """What listings say at `now` of an object, its key as it is spelt there."""
+    restoration = format_restoration(entry.restoration, now)
     return [
         ("Key", key),
         ("LastModified", format_iso_date(entry.last_modified)),
@@ -129,4 +132,5 @@ def described(entry: ListedObject, key: str) -> Elements:
         ("Type", entry.type),
         ("Size", entry.size),
         ("StorageClass", entry.storage_class),
+        *([("RestoreInfo", restoration)] if restoration else []),
     ]

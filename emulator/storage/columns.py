@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from emulator.model import ObjectAttributes, ObjectRecord, ObjectType, StorageClass
+from emulator.model import ObjectAttributes, ObjectRecord, ObjectType, Restoration, StorageClass
 
 _encode = msgspec.json.Encoder().encode
 decode_attributes = msgspec.json.Decoder(ObjectAttributes).decode
@@ -19,6 +19,8 @@ READ_COLUMNS = "blob, size, mtime, etag, md5, crc64, last_modified, type, attrib
 WRITTEN_COLUMNS = (
     "bucket, key, blob, size, mtime, etag, md5, crc64, last_modified, type, storage_class, attributes, version"
 )
+# The attributes of what a listing may say is restored: they are read for archives alone, of which there are few.
+ARCHIVE_ATTRIBUTES = "CASE WHEN storage_class LIKE '%Archive' THEN attributes END"
 
 
 def to_record(bucket: str, key: str, row: tuple[Any, ...]) -> ObjectRecord:
@@ -62,6 +64,11 @@ def from_record(record: ObjectRecord) -> tuple[Any, ...]:
 def encode_attributes(attributes: ObjectAttributes) -> str:
     """`attributes` as JSON."""
     return _encode(attributes).decode()
+
+
+def to_restoration(attributes: str | None) -> Restoration | None:
+    """The restoration of an object whose `ARCHIVE_ATTRIBUTES` these are."""
+    return None if attributes is None else decode_attributes(attributes).restoration
 
 
 def from_time(time: datetime) -> int:

@@ -18,7 +18,7 @@ import msgspec
 
 from emulator.errors import NoSuchBucket
 from emulator.model import Bucket, BucketStat, ObjectRecord, ObjectType, Versioning
-from emulator.storage.columns import READ_COLUMNS, TYPES, WRITTEN_COLUMNS, from_record, to_record
+from emulator.storage.columns import ARCHIVE_ATTRIBUTES, READ_COLUMNS, TYPES, WRITTEN_COLUMNS, from_record, to_record
 from emulator.storage.listing import Listing, Position, listed_object, start_after, walk
 from emulator.storage.schema import migrate
 from emulator.storage.snapshot_index import SnapshotIndex
@@ -41,8 +41,8 @@ _FIND = f"SELECT {READ_COLUMNS} FROM live WHERE bucket = ? AND key = ?"
 _PUT = f"""
 INSERT OR REPLACE INTO live ({WRITTEN_COLUMNS}) VALUES ({", ".join("?" * (WRITTEN_COLUMNS.count(",") + 1))})
 """
-_LIST = """
-SELECT key, size, etag, type, storage_class, last_modified FROM live
+_LIST = f"""
+SELECT key, size, etag, type, storage_class, last_modified, {ARCHIVE_ATTRIBUTES} FROM live
 WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?
 """
 _VERSIONING: dict[str | None, Versioning | None] = {None: None, **{state.value: state for state in Versioning}}

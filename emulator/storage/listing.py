@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from emulator.model import ObjectType, StorageClass
-from emulator.storage.columns import CLASSES, TYPES, to_time
+from emulator.model import ObjectType, Restoration, StorageClass
+from emulator.storage.columns import CLASSES, TYPES, to_restoration, to_time
 
 T = TypeVar("T")
 Position = tuple[Any, ...]
@@ -35,6 +35,7 @@ class ListedObject(msgspec.Struct, frozen=True, gc=False):
     type: ObjectType
     storage_class: StorageClass
     last_modified: datetime
+    restoration: Restoration | None
 
 
 class ListedVersion(ListedObject, frozen=True, gc=False):
@@ -63,9 +64,13 @@ class VersionListing(msgspec.Struct, frozen=True):
     is_truncated: bool
 
 
-def listed_object(key: str, size: int, etag: str, kind: str, storage_class: str, last_modified: int) -> ListedObject:
-    """The object of which an index has these columns."""
-    return ListedObject(key, size, etag, TYPES[kind], CLASSES[storage_class], to_time(last_modified))
+def listed_object(
+    key: str, size: int, etag: str, kind: str, storage_class: str, last_modified: int, attributes: str | None
+) -> ListedObject:
+    """The object of which an index has these columns, the last being its `ARCHIVE_ATTRIBUTES`."""
+    return ListedObject(
+        key, size, etag, TYPES[kind], CLASSES[storage_class], to_time(last_modified), to_restoration(attributes)
+    )
 
 
 def walk(

@@ -13,6 +13,7 @@ import msgspec
 
 from emulator.model import NULL_VERSION, DeleteMarker, ObjectRecord, ObjectType, StorageClass, Versioning
 from emulator.storage.columns import (
+    ARCHIVE_ATTRIBUTES,
     CLASSES,
     READ_COLUMNS,
     TYPES,
@@ -20,6 +21,7 @@ from emulator.storage.columns import (
     from_record,
     from_time,
     to_record,
+    to_restoration,
     to_time,
 )
 from emulator.storage.listing import (
@@ -40,10 +42,12 @@ LAST = (1 << 63) - 1
 
 # Rows of both tables, each in the order of (key, rank): SQLite merges them, and sorts nothing.
 _LIST = f"""
-SELECT key, {NEWEST} AS rank, version, blob, size, etag, type, storage_class, last_modified FROM live
+SELECT key, {NEWEST} AS rank, version, blob, size, etag, type, storage_class, last_modified, {ARCHIVE_ATTRIBUTES}
+FROM live
 WHERE bucket = ? AND key >= ? AND key < ?
 UNION ALL
-SELECT key, rank, version, blob, size, etag, type, storage_class, last_modified FROM past
+SELECT key, rank, version, blob, size, etag, type, storage_class, last_modified, {ARCHIVE_ATTRIBUTES}
+FROM past
 WHERE bucket = ? AND (key, rank) >= (?, ?) AND key < ?
 ORDER BY key, rank LIMIT ?
 """
@@ -270,6 +274,7 @@ class VersionIndex:
             kind: str,
             storage_class: str,
             last_modified: int,
+            attributes: str | None,
         ) -> ListedVersion:
             is_marker = blob is None
             return ListedVersion(
@@ -279,6 +284,7 @@ class VersionIndex:
                 ObjectType.NORMAL if is_marker else TYPES[kind],
                 StorageClass.STANDARD if is_marker else CLASSES[storage_class],
                 to_time(last_modified),
+                to_restoration(attributes),
                 version,
                 latest.setdefault(key, version) == version,
                 is_marker,

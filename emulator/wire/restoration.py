@@ -5,13 +5,12 @@ Source: "HeadObject"; "RestoreObject".
 
 from datetime import datetime
 
-from emulator.model import ObjectAttributes
+from emulator.model import Restoration
 from emulator.wire.dates import format_http_date
 
 
-def format_restoration(attributes: ObjectAttributes, now: datetime) -> str | None:
-    """What is said at `now` of an object with `attributes`; `None` where there is nothing to say."""
-    restoration = attributes.restoration
+def format_restoration(restoration: Restoration | None, now: datetime) -> str | None:
+    """What is said of it at `now`; `None` where there is nothing to say."""
     if restoration is None or restoration.is_over(now):
         return None
     if restoration.is_under_way(now):

@@ -275,3 +275,47 @@ async def test_each_version_is_restored_by_itself(oss: OssClient, clock: HeldClo
     marker = (await oss.request("DELETE", TARGET)).headers["x-oss-version-id"]
     refused = await oss.request("POST", f"{TARGET}?restore&versionId={marker}")
     assert (refused.status, refused.code) == (405, "MethodNotAllowed")
+
+
+async def test_listings_say_what_is_restored(oss: OssClient, clock: HeldClock) -> None:
+    async def infos(query: str, element: str) -> dict[str, str | None]:
+        page = await oss.request("GET", f"/examplebucket?{query}")
+        return {entry.findtext("Key", ""): entry.findtext("RestoreInfo") for entry in page.xml.findall(element)}
+
+    pages = [("", "Contents"), ("list-type=2", "Contents"), ("versions", "Version")]
+    await archive(oss)
+    await oss.put("b", b"hello", x_oss_storage_class="ColdArchive")
+    await oss.put("c", b"hello")
+    await restore(oss, document(days=2))
+    expected = [
+        'ongoing-request="true"',
+        'ongoing-request="false", expiry-date="Mon, 03 Jun 2024 12:00:01 GMT"',
+        None,
+    ]
+    for info, seconds in zip(expected, (1, 2 * DAY, 0), strict=True):
+        for query, element in pages:
+            assert await infos(query, element) == {"a": info, "b": None, "c": None}
+        clock.step(seconds)
+
+
+async def test_listings_say_which_versions_are_restored(oss: OssClient) -> None:
+    await set_versioning(oss, "Enabled")
+    for body in ("old", "new"):
+        answer = await oss.put("a", body, x_oss_storage_class="Archive")
+        if body == "old":
+            old = answer.headers["x-oss-version-id"]
+    await oss.request("POST", f"{TARGET}?restore&versionId={old}")
+    page = await oss.request("GET", "/examplebucket?versions")
+    infos = [entry.findtext("RestoreInfo") for entry in page.xml.findall("Version")]
+    assert infos == [None, 'ongoing-request="true"']
+
+
+async def test_archives_of_a_bucket_that_says_so_are_read_directly_but_cold_ones_are_not(oss: OssClient) -> None:
+    setting = "<ArchiveDirectReadConfiguration><Enabled>{}</Enabled></ArchiveDirectReadConfiguration>"
+    await archive(oss)
+    await oss.put("cold", b"hello", x_oss_storage_class="ColdArchive")
+    for is_enabled, status in (("true", 200), ("false", 403)):
+        body = setting.format(is_enabled)
+        assert (await oss.request("PUT", "/examplebucket?bucketArchiveDirectRead", body=body)).status == 200
+        assert (await oss.get("a")).status == status
+        assert (await oss.get("cold")).status == 403

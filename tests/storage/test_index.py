@@ -245,7 +245,7 @@ def test_a_page_holds_what_the_rules_say(index: Index, asked: dict, expected: ob
 def test_a_listed_object_has_what_a_listing_shows(index: Index) -> None:
     fill(index, "key")
     (entry,) = index.page("bucket", prefix="", delimiter="", after="", limit=1).entries
-    assert entry == ListedObject("key", 3, "E" * 32, ObjectType.NORMAL, StorageClass.STANDARD, TIME)
+    assert entry == ListedObject("key", 3, "E" * 32, ObjectType.NORMAL, StorageClass.STANDARD, TIME, None)
 
 
 def test_keys_come_in_the_order_of_their_bytes(index: Index) -> None:

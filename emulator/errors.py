@@ -217,6 +217,18 @@ class TooManyStyles(OssError):
     message = "The image styles num is beyond limit."
 
 
+class ImageDamage(OssError):
+    """What is to be processed is no image, or a damaged one. Guess: the status."""
+
+    message = "The image file may be damaged."
+
+
+class ImageTooLarge(OssError):
+    """The image has too many bytes or pixels, or would have. Guess: the message."""
+
+    message = "The image is too large."
+
+
 class NotSymlink(OssError):
     """GetSymlink is for symbolic links alone."""
 

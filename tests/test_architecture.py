@@ -17,7 +17,7 @@ FLOORS = [
     {"operations", "sts"},
     {"transport"},
     {"auth", "context"},
-    {"wire", "callback", "storage"},
+    {"wire", "callback", "storage", "image"},
     {"request_lines"},
     {"faults", "configure", "request_log", "temporary_keys"},
     {"log"},

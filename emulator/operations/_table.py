@@ -5,8 +5,9 @@ An operation is a function under a row that reads like the API reference:
     @operation("UploadPartCopy", "PUT /{bucket}/{key}?partNumber&uploadId x-oss-copy-source:")
 
 A row demands a method, a resource (service, bucket or object), query names (`acl`, or `list-type=2`) and headers. The
-fitting row with the most demands wins; on a tie the query outranks the header. A known sub-resource that the winning
-row did not claim answers NotImplemented: it never falls through to a listing or an upload.
+fitting row with the most demands wins; on a tie the query outranks the header, and a value a mere name. A known
+sub-resource that the winning row did not claim answers NotImplemented: it never falls through to a listing or an
+upload.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -67,9 +68,10 @@ class Operation(msgspec.Struct, frozen=True):
         assert self.function is not None
         return self.function
 
-    def demands(self) -> tuple[int, int]:
-        """How much the row asks for: all its demands, and those of the query."""
-        return len(self.query) + len(self.headers), len(self.query)
+    def demands(self) -> tuple[int, int, int]:
+        """How much the row asks for: all its demands, those of the query, and those for a value."""
+        values = sum(value is not None for _, value in self.query)
+        return len(self.query) + len(self.headers), len(self.query), values
 
     def fits(self, request: OssRequest) -> bool:
         """Whether `request`, of this row's method and resource, meets every demand."""

@@ -43,7 +43,7 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     check_key(request.key)
     version_id = read_version_id(request)
     rate = parse_traffic_limit(request.headers, request.parameters)
-    overrides = _read_overrides(request)
+    overrides = read_overrides(request)
     record, source, blob = await read_object(ctx, request.bucket, request.key, version_id)
     try:
         check_conditions(request.headers, record.etag, record.last_modified)
@@ -122,7 +122,7 @@ def object_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
     return headers | expiration_headers(ctx, record)
 
 
-def _read_overrides(request: OssRequest) -> dict[str, str]:
+def read_overrides(request: OssRequest) -> dict[str, str]:
     """The headers that `response-*` parameters give to this answer alone."""
     return {
         _OVERRIDES[name]: check_header_value(name, value)

@@ -9,7 +9,8 @@ from emulator.operations._table import known
 
 known(
     """
-    ProcessImage                         GET /{bucket}/{key}?x-oss-process
+    SelectObject                         POST /{bucket}/{key}?x-oss-process=csv/select
+    CreateSelectObjectMeta               POST /{bucket}/{key}?x-oss-process=csv/meta
     AsyncProcessObject                   POST /{bucket}/{key}?x-oss-async-process
     CreateDirectory                      POST /{bucket}/{key}?x-oss-dir
     Rename                               POST /{bucket}/{key}?x-oss-rename

@@ -1,11 +1,13 @@
 """ProcessObject: something is done with an object that is there already. A process is named `kind/action`."""
 
 import hashlib
+from urllib.parse import unquote
 
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, InvalidArgument, OperationNotImplemented
 from emulator.operations._table import operation
 from emulator.operations._upload import accept_callback, call_back
+from emulator.operations.process_image import save_processed
 from emulator.wire.address import check_key
 from emulator.wire.digests import check_content_md5
 from emulator.wire.request import OssRequest
@@ -19,20 +21,29 @@ _PARAMETER = "x-oss-process"
 
 @operation("ProcessObject", "POST /{bucket}/{key}?x-oss-process")
 async def process_object(ctx: Context, request: OssRequest) -> OssResponse:
-    """Do with the object what the body says: `x-oss-process=...`, which is not percent-encoded.
+    """Do with the object what the body says: `x-oss-process=...`, percent-encoded or not.
 
-    Source: the SDKs for Python, Android and iOS. Guess: the limit of its length.
-    Differs: of all processes there is `trigger/callback` alone.
-    Raises: InvalidArgument, InvalidDigest, NoSuchKey, NotImplemented, CallbackFailed, BucketCallbackPolicyNotExist.
+    Source: the SDKs for Python, Android and iOS, and for Node.js, which encodes it. Guess: the limit of its length.
+    Differs: of all processes there are `trigger/callback` and those of images.
+    Raises: InvalidArgument, InvalidDigest, NoSuchKey, NotImplemented, CallbackFailed, BucketCallbackPolicyNotExist, and
+    those of `save_processed`.
     """
     check_key(request.key)
+    if asked := request.parameters[_PARAMETER]:  # json/select and json/meta; there are rows for those of CSV
+        name = "CreateSelectObjectMeta" if asked.endswith("/meta") else "SelectObject"
+        raise OperationNotImplemented(
+            f"{name} is not implemented by the emulator.",
+            hint=f"A process in the query, {asked[:100]!r}, asks for {name}; that of a ProcessObject is in the body.",
+        )
     process = await _read_process(request)
     name, _, parameters = process.partition(",")
     if name == "trigger/callback":
         return await trigger_callback(ctx, request, parameters)
+    if name.startswith(("image/", "style/")):
+        return await save_processed(ctx, request, process)
     raise OperationNotImplemented(
         f"The process {name[:100]} is not implemented by the emulator.",
-        hint="Of the processes of an object, the emulator has trigger/callback.",
+        hint="Of the processes of an object, the emulator has trigger/callback, image/... and style/...",
     )
 
 
@@ -81,4 +92,4 @@ async def _read_process(request: OssRequest) -> str:
             ArgumentName=_PARAMETER,
             ArgumentValue=process,
         )
-    return process
+    return unquote(process)

@@ -11,6 +11,8 @@ from emulator.config import AccessKey, Auth
 from tests.client import OssClient, Response
 from tests.conftest import MakeOss
 from tests.forms import form, post, signed_v4
+from tests.image.pictures import picture
+from tests.operations.test_process_image import encoded
 from tests.signing import SigningClient
 
 KEY = AccessKey(id="emulator", secret="emulator-secret")
@@ -146,6 +148,24 @@ async def test_copying_asks_for_reading_the_source_and_writing_the_target(
         writer = await make_session(UPLOAD)
         headers = {"x-oss-copy-source": "/examplebucket/up/a"}
         assert_denied(await writer.request("PUT", target, headers=headers), hint="allows oss:GetObject on")
+
+
+async def test_processing_asks_for_reading_the_source_and_writing_what_is_saved(
+    owner: SigningClient, make_session: MakeSession
+) -> None:
+    for key in ("up/a", "secret"):
+        await owner.put(key, picture())
+    save = f"x-oss-process=image/rotate,90|sys/saveas,o_{encoded('up/b')}"
+    process = {**UPLOAD, "Action": "oss:ProcessObject", "Resource": "*"}
+    session = await make_session(UPLOAD, {**UPLOAD, "Action": "oss:GetObject"}, process)
+    assert (await session.request("POST", "/examplebucket/up/a?x-oss-process", body=save)).status == 200
+    denied = await session.request("POST", "/examplebucket/secret?x-oss-process", body=save)
+    assert_denied(denied, hint="allows oss:GetObject on")
+    elsewhere = save.replace(encoded("up/b"), encoded("b"))
+    denied = await session.request("POST", "/examplebucket/up/a?x-oss-process", body=elsewhere)
+    assert_denied(denied, hint="allows oss:PutObject on")
+    denied = await session.request("GET", "/examplebucket/secret?x-oss-process=image%2Finfo")
+    assert_denied(denied, hint="allows oss:GetObject on")
 
 
 async def test_deleting_many_is_all_or_nothing(owner: SigningClient, make_session: MakeSession) -> None:

@@ -125,7 +125,7 @@ def test_the_row_with_the_most_demands_wins(line: str, headers: list[str], name:
     ("line", "headers", "name"),
     [
         pytest.param("GET /b?replication=", [], "GetBucketReplication", id="with an equals sign"),
-        pytest.param("GET /b/k?x-oss-process=image%2Finfo", [], "ProcessImage", id="processing"),
+        pytest.param("POST /b/k?x-oss-process=csv%2Fselect", [], "SelectObject", id="a value against a mere name"),
     ],
 )
 def test_an_operation_that_is_not_emulated_is_refused_by_its_name(line: str, headers: list[str], name: str):

@@ -27,6 +27,7 @@ _OF_VERSIONS = (
     *("GetObject", "DeleteObject", "RestoreObject", "GetObjectAcl", "PutObjectAcl"),
     *("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"),
 )
+_NOTHING = Verdict("", "")
 
 
 def check_access(
@@ -43,16 +44,23 @@ def check_access(
 
     `action` is the permission's name, `GetObject`; with a `version_id` that of the version, `GetObjectVersion`.
     """
-    settings = ctx.store.find_bucket(bucket)
-    verdict = Verdict("", "")
-    if request.principal.role is not None or (settings is not None and POLICY in settings.documents):  # hardly ever
-        named = action
-        if version_id is not None and action in _OF_VERSIONS:
-            named = action.replace("Object", "ObjectVersion", 1)
-        verdict = _judge(request.principal, settings, _question(ctx, request, named, bucket, key))
+    verdict = check_policies(ctx, request, action, bucket, key, version_id=version_id)
     if request.principal.is_anonymous and verdict.effect != "Allow":
+        settings = ctx.store.find_bucket(bucket)
         record = ctx.store.find(bucket, key, version_id) if settings is not None and key else None
         _check_acl(action, settings, record, ctx.config.auth, verdict, is_form=is_form)
+
+
+def check_policies(
+    ctx: Context, request: OssRequest, action: str, bucket: str, key: str, *, version_id: str | None = None
+) -> Verdict:
+    """Raise `AccessDenied` if a policy forbids the sender to do `action`, whatever ACLs say; what the bucket's says."""
+    settings = ctx.store.find_bucket(bucket)
+    if request.principal.role is None and (settings is None or POLICY not in settings.documents):
+        return _NOTHING  # nearly always
+    if version_id is not None and action in _OF_VERSIONS:
+        action = action.replace("Object", "ObjectVersion", 1)
+    return _judge(request.principal, settings, _question(ctx, request, action, bucket, key))
 
 
 def check_tagging(ctx: Context, request: OssRequest, key: str) -> None:
@@ -70,7 +78,7 @@ def _judge(principal: Principal, settings: Bucket | None, question: Question) ->
     if role is not None and role.policy:
         _check_session(role, question)
     if settings is None or POLICY not in settings.documents:
-        return Verdict("", "")
+        return _NOTHING
     policy = parse_policy(settings.documents[POLICY], has_principals=True)
     if principal.is_anonymous and is_blocked(settings):
         policy = policy.without_public()

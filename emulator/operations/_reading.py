@@ -1,4 +1,8 @@
-"""What the operations that read an object share: links are followed, and what is archived is not read."""
+"""What the operations that read an object share: links are followed, and what is archived is not read.
+
+Source: "PutSymlink" puts off until a link is read whether there is a target, of which type, and whether the sender may
+read it. Guess: that is for policies to say, as the ACL that counts is the link's.
+"""
 
 from typing import NamedTuple
 
@@ -7,7 +11,9 @@ from msgspec import structs
 from emulator.context import Context
 from emulator.errors import InvalidObjectState, InvalidTargetType, NoSuchKey, SymlinkTargetNotExist
 from emulator.model import ObjectRecord, ObjectType, StorageClass
+from emulator.operations._access import check_policies
 from emulator.storage.blobs import Blob
+from emulator.wire.request import OssRequest
 from emulator.wire.settings import setting_text
 
 
@@ -22,10 +28,13 @@ class Reading(NamedTuple):
     blob: Blob
 
 
-async def read_object(ctx: Context, bucket: str, key: str, version_id: str | None = None) -> Reading:
+async def read_object(
+    ctx: Context, request: OssRequest, bucket: str, key: str, version_id: str | None = None
+) -> Reading:
     """The object at `key`, or that version of it, as `follow` shows it, and its bytes, to be closed by the caller.
 
     Raises:
+        AccessDenied: it is a link to what a policy forbids the sender of `request` to read.
         NoSuchBucket, NoSuchKey, NoSuchVersion: there is none.
         MethodNotAllowed: the version is a delete marker.
         SymlinkTargetNotExist, InvalidTargetType: it is a link that leads nowhere, or to another link.
@@ -34,6 +43,7 @@ async def read_object(ctx: Context, bucket: str, key: str, version_id: str | Non
     if record.type is not ObjectType.SYMLINK:
         return Reading(record, record, blob)
     blob.close()
+    check_policies(ctx, request, "GetObject", bucket, record.attributes.symlink_target)
     try:
         target, blob = await ctx.store.read(bucket, record.attributes.symlink_target)
     except NoSuchKey as error:
@@ -68,7 +78,7 @@ def check_readable(ctx: Context, source: ObjectRecord) -> None:
     raise InvalidObjectState(hint=f"{source.key!r} is of class {storage_class}. {how}")
 
 
-async def follow(ctx: Context, record: ObjectRecord) -> ObjectRecord:
+async def follow(ctx: Context, request: OssRequest, record: ObjectRecord) -> ObjectRecord:
     """`record`; if it is a symbolic link, with the bytes and digests of what it leads to.
 
     The rest is the link's, its version too, but that Last-Modified is the later one. What a link leads to is always the
@@ -76,10 +86,12 @@ async def follow(ctx: Context, record: ObjectRecord) -> ObjectRecord:
 
     Source: "PutSymlink", "GetObject".
     Raises:
+        AccessDenied: it is a link to what a policy forbids the sender of `request` to read.
         SymlinkTargetNotExist, InvalidTargetType: it is a link that leads nowhere, or to another link.
     """
     if record.type is not ObjectType.SYMLINK:
         return record
+    check_policies(ctx, request, "GetObject", record.bucket, record.attributes.symlink_target)
     target = await ctx.store.look(record.bucket, record.attributes.symlink_target)
     if target is None:
         raise _leads_nowhere(record)

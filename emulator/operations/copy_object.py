@@ -118,7 +118,7 @@ async def _source(
     check_access(ctx, request, "GetObject", bucket, key, version_id=version_id)
     try:
         if follows_links:
-            record, source, blob = await read_object(ctx, bucket, key, version_id)
+            record, source, blob = await read_object(ctx, request, bucket, key, version_id)
         else:
             record, blob = await ctx.store.read(bucket, key, version_id)
             source = record

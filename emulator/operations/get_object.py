@@ -44,7 +44,7 @@ async def get_object(ctx: Context, request: OssRequest) -> OssResponse:
     version_id = read_version_id(request)
     rate = parse_traffic_limit(request.headers, request.parameters)
     overrides = read_overrides(request)
-    record, source, blob = await read_object(ctx, request.bucket, request.key, version_id)
+    record, source, blob = await read_object(ctx, request, request.bucket, request.key, version_id)
     try:
         check_conditions(request.headers, record.etag, record.last_modified)
         check_readable(ctx, source)
@@ -72,7 +72,7 @@ async def head_object(ctx: Context, request: OssRequest) -> OssResponse:
     NotModified.
     """
     check_key(request.key)
-    record = await follow(ctx, await ctx.store.get(request.bucket, request.key, read_version_id(request)))
+    record = await follow(ctx, request, await ctx.store.get(request.bucket, request.key, read_version_id(request)))
     check_conditions(request.headers, record.etag, record.last_modified)
     headers = object_headers(ctx, record)
     headers["Content-Length"] = str(record.size)

@@ -115,7 +115,7 @@ def _understood(ctx: Context, request: OssRequest, text: str) -> Process:
 
 async def _process(ctx: Context, request: OssRequest, process: Process) -> tuple[ObjectRecord, Result]:
     """The object as its readers see it, and what the process makes of it."""
-    record, source, blob = await read_object(ctx, request.bucket, request.key, read_version_id(request))
+    record, source, blob = await read_object(ctx, request, request.bucket, request.key, read_version_id(request))
 
     def work() -> Result:
         with blob:

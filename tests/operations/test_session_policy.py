@@ -168,6 +168,24 @@ async def test_processing_asks_for_reading_the_source_and_writing_what_is_saved(
     assert_denied(denied, hint="allows oss:GetObject on")
 
 
+@pytest.mark.guess
+async def test_link_leads_nobody_to_what_a_policy_forbids(owner: SigningClient, make_session: MakeSession) -> None:
+    await owner.put("secret", "secret")
+    await owner.put("up/a", "a")
+    session = await make_session({**UPLOAD, "Action": ["oss:PutObject", "oss:GetObject"]})
+    for link, target in (("up/right", "up/a"), ("up/wrong", "secret")):
+        headers = {"x-oss-symlink-target": target}
+        assert (await session.request("PUT", f"/examplebucket/{link}?symlink", headers=headers)).status == 200
+    assert (await session.get("up/right")).body == b"a"
+    assert_denied(await session.get("up/wrong"), hint="examplebucket/secret; statement 1 has Resource")
+    assert (await session.request("HEAD", "/examplebucket/up/wrong")).status == 403
+    headers = {"x-oss-copy-source": "/examplebucket/up/wrong"}
+    upload = (await session.request("POST", "/examplebucket/up/c?uploads")).xml.findtext("UploadId")
+    target = f"/examplebucket/up/c?partNumber=1&uploadId={upload}"
+    assert_denied(await session.request("PUT", target, headers=headers), hint="examplebucket/secret")
+    assert (await owner.get("up/wrong")).body == b"secret"
+
+
 async def test_deleting_many_is_all_or_nothing(owner: SigningClient, make_session: MakeSession) -> None:
     for key in ("up/a", "b"):
         await owner.put(key)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
@@ -144,6 +145,23 @@ async def test_what_visitors_may_not_read_is_denied_and_not_missing(open_website
     for path in ("/", "/missing"):
         answer = await visit(oss, path)
         assert (answer.status, answer.code) == (403, "AccessDenied")
+
+
+async def test_a_policy_may_open_some_pages_alone(open_website: Open):
+    oss = await open_website(sub_directories(2), Acl.PRIVATE)
+    statement = {
+        "Effect": "Allow",
+        "Action": ["oss:GetObject"],
+        "Principal": ["*"],
+        "Resource": ["acs:oss:*:*:examplebucket/index.html", "acs:oss:*:*:examplebucket/abc*"],
+    }
+    policy = json.dumps({"Version": "1", "Statement": [statement]})
+    assert (await oss.request("PUT", signed("PUT", "/examplebucket/?policy"), body=policy)).status == 200
+    for path, status in {"/": 200, "/abc": 200, "/abc/": 200, "/dir/": 403, "/a.txt": 403, "/error.html": 403}.items():
+        assert (await visit(oss, path)).status == status
+    answer = await visit(oss, "/abc/missing/")
+    assert (answer.status, answer.code) == (404, "NoSuchKey")
+    assert "'error.html' cannot be served: AccessDenied" in answer.headers["x-emulator-hint"]
 
 
 async def test_conditions_and_ranges_are_those_of_the_index(open_website: Open):

@@ -31,9 +31,12 @@ T = TypeVar("T")
 # `change_objects` and its like, but for what they are to change.
 Step = Callable[[Batch, Bucket, Sequence[T], datetime, Versions], list[LifecycleChange]]
 
-# Five hundred rows of a listing take 2 ms of the event loop, a hundred deletions 10 ms of the writer.
+# Five hundred rows of a listing take 2 ms of the event loop, a hundred deletions 10 ms of the writer. Where a bucket
+# has more than `FEW_RULES` rules, each of which is looked at for each of its keys, portions are smaller.
 SLICE = 500
 CHANGES_A_JOB = 100
+FEW_RULES = 20
+LEAST_PORTION = 10
 
 MAX_CHANGES_TOLD = 1000
 
@@ -156,7 +159,8 @@ class Lifecycle:
     async def _apply_to_objects(self, bucket: str, prefix: str, report: LifecycleReport) -> None:
         after = ""
         while rules := self._rules(bucket):
-            page = self._index.page(bucket, prefix=prefix, delimiter="", after=after, limit=SLICE)
+            limit = _portion(SLICE, rules)
+            page = self._index.page(bucket, prefix=prefix, delimiter="", after=after, limit=limit)
             objects = [entry for entry in page.entries if isinstance(entry, ListedObject)]
             due = [each.key for each in objects if fate(rules, Subject.of_listed(each), report.now)]
             await self._change(bucket, due, change_objects, report, lambda key: key)
@@ -168,8 +172,9 @@ class Lifecycle:
     async def _apply_to_uploads(self, bucket: str, prefix: str, report: LifecycleReport) -> None:
         key_marker = id_marker = ""
         while rules := self._rules(bucket):
+            limit = _portion(SLICE, rules)
             page = self._index.uploads.page(
-                bucket, prefix=prefix, delimiter="", key_marker=key_marker, id_marker=id_marker, limit=SLICE
+                bucket, prefix=prefix, delimiter="", key_marker=key_marker, id_marker=id_marker, limit=limit
             )
             uploads = [entry for entry in page.entries if isinstance(entry, MultipartUpload)]
             due = [
@@ -177,7 +182,7 @@ class Lifecycle:
                 for upload in uploads
                 if (found := upload_fate(rules, upload.key, upload.initiated, report.now))
             ]
-            for chunk in _chunks(due):
+            for chunk in _chunks(due, rules):
                 await asyncio.gather(*(self._abort(upload, found, report) for upload, found in chunk))
             if not page.is_truncated:
                 return
@@ -227,16 +232,17 @@ class Lifecycle:
         self, bucket: str, prefix: str, after: ListedVersion | None
     ) -> tuple[list[ListedVersion], bool]:
         key_marker, id_marker = (after.key, after.version_id) if after else ("", "")
+        limit = _portion(SLICE, self._rules(bucket))
         page = self._index.versions.page(
-            bucket, prefix=prefix, delimiter="", key_marker=key_marker, id_marker=id_marker, limit=SLICE
+            bucket, prefix=prefix, delimiter="", key_marker=key_marker, id_marker=id_marker, limit=limit
         )
         return [entry for entry in page.entries if isinstance(entry, ListedVersion)], page.is_truncated
 
     async def _change(
         self, bucket: str, due: Sequence[T], step: Step[T], report: LifecycleReport, key_of: Callable[[T], str]
     ) -> None:
-        """Have `step` done to what is `due`, in jobs of a hundred."""
-        for chunk in _chunks(due):
+        """Have `step` done to what is `due`, in small jobs."""
+        for chunk in _chunks(due, self._rules(bucket)):
             job = Job(
                 partial(self._do, bucket, chunk, step, report.now),
                 acknowledge=partial(self._acknowledge_all, bucket, [key_of(each) for each in chunk]),
@@ -261,7 +267,13 @@ def _widest(prefixes: Iterable[str]) -> list[str]:
     return chosen
 
 
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def _portion(most: int, rules: Sequence[LifecycleRule]) -> int:
+    """How many keys to look at before others have their turn: at most `most`."""
+    return most if len(rules) <= FEW_RULES else max(LEAST_PORTION, most * FEW_RULES // len(rules))
+
+
+def _chunks(items: Sequence[T], rules: Sequence[LifecycleRule]) -> Iterator[Sequence[T]]:
     """`items` in the portions that one job takes."""
-    for start in range(0, len(items), CHANGES_A_JOB):
-        yield items[start : start + CHANGES_A_JOB]
+    count = _portion(CHANGES_A_JOB, rules)
+    for start in range(0, len(items), count):
+        yield items[start : start + count]

@@ -29,7 +29,8 @@ def restrict(bucket: Bucket, request: OssRequest) -> None:
         )
     referer = bucket.documents.get("referer")
     is_owner = principal.signature == "off" or "authorization" in request.headers  # anything but a link
-    if referer is not None and request.key and not is_owner:
+    is_page = bucket.website is not None and principal.is_anonymous  # also where it names no key
+    if referer is not None and not is_owner and (request.key or is_page):
         rules = _read_rules(referer)
         if reason := rules.refusal(request.headers.get("referer", "")):
             raise AccessDenied(

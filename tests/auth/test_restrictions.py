@@ -7,7 +7,7 @@ from msgspec import structs
 
 from emulator.auth.restrictions import restrict
 from emulator.errors import AccessDenied
-from emulator.model import Bucket, Principal
+from emulator.model import Bucket, Principal, Website
 from tests.auth.signing import a_request
 
 ANONYMOUS = Principal(None, "none")
@@ -122,6 +122,13 @@ def test_only_links_to_objects_are_judged_by_their_referer() -> None:
     assert is_served(bucket, "http://b.test/", principal=OWNER, Authorization="OSS emulator:x")
     assert is_served(bucket, "http://b.test/", principal=Principal(None, "off"))
     assert is_served(bucket, "http://b.test/", target="/?location")
+
+
+def test_the_index_of_a_website_is_a_page_like_any_other() -> None:
+    bucket = structs.replace(referer_rules("http://a.test"), website=Website("", index="index.html"))
+    assert not is_served(bucket, "http://b.test/", target="/")
+    assert is_served(bucket, "http://a.test/", target="/")
+    assert is_served(bucket, "http://b.test/", target="/?OSSAccessKeyId=emulator", principal=OWNER)
 
 
 def test_who_cannot_be_made_to_pay_is_turned_away() -> None:

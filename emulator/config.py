@@ -90,6 +90,7 @@ class Server(Section, frozen=True):
     `host` `localhost` means 127.0.0.1 and, where the machine has it, ::1. `port` 0 takes a free one. `service_names`
     are further hosts whose sub-domains are buckets; `cnames` maps a host to its bucket. `public_endpoint` overrides
     the addresses given in ListBuckets and GetBucketInfo. `trust_forwarded` believes X-Forwarded-Proto and -Host.
+    `gzip` compresses text for clients that ask for exactly that.
 
     `tls` serves HTTPS too, at `tls_port`: `null` is 8443, or a free one where `port` is 0. Its certificates come from a
     CA in the data directory, unless `tls_certificate_file` (PEM, with what leads to the CA) is one; `tls_key_file` may
@@ -102,6 +103,7 @@ class Server(Section, frozen=True):
     service_names: tuple[HostName, ...] = ()
     cnames: dict[HostName, BucketName] = {}
     trust_forwarded: bool = False
+    gzip: bool = True
     tls: bool = False
     tls_port: Port | None = None
     tls_certificate_file: str = ""

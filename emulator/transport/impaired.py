@@ -46,7 +46,10 @@ class CutReply(Reply):
         size = len(body) if isinstance(body, bytes) else body.count
         left = size // 2
         try:
-            await request.writer.write(self._head if size else self._head[: len(self._head) // 2])
+            if size:
+                await self._begin(request, body)
+            else:
+                await request.writer.write(self._head[: len(self._head) // 2])
             async with aclosing(self._slices(body)) as slices:
                 async for slice_ in slices:
                     await request.writer.write(slice_[:left])

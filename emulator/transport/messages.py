@@ -14,7 +14,7 @@ from emulator.transport.reply import Reply
 from emulator.wire.address import Address, Resolver
 from emulator.wire.dates import format_http_date
 from emulator.wire.request import OssRequest, parse_headers, parse_query
-from emulator.wire.response import OssResponse, Stream
+from emulator.wire.response import GzippedFile, OssResponse, Stream
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = (204, 304)
@@ -95,8 +95,8 @@ class Messages:
             f"Date: {format_http_date(self._clock.now())}",
         ]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if isinstance(body, Stream):
-            keep_alive = False
+        if isinstance(body, Stream | GzippedFile):
+            keep_alive = keep_alive and raw.version >= HttpVersion11 and not isinstance(body, Stream)
             if raw.version >= HttpVersion11:
                 lines.append("Transfer-Encoding: chunked")
         elif response.status not in _BODILESS and "Content-Length" not in headers:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -10,7 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from emulator.transport.connection import Connection
 from emulator.transport.pace import paced
-from emulator.wire.response import FileRange, Stream
+from emulator.wire.response import FileRange, GzippedFile, Stream
 
 PIECE_BYTES = 1024 * 1024
 WHOLE_WRITE_BYTES = 128 * 1024  # up to here one read and one write beat sendfile's two system calls
@@ -58,7 +59,7 @@ class Reply(web.StreamResponse):
             await self._send_slices(request, payload)
         else:
             try:
-                if self._bytes_per_second is None:
+                if self._bytes_per_second is None and not isinstance(payload, GzippedFile):
                     await self._send_file(request, payload)
                 else:
                     await self._send_slices(request, payload)
@@ -70,19 +71,23 @@ class Reply(web.StreamResponse):
         assert isinstance(connection, Connection)
         connection.is_streaming = True
         async with aclosing(self._slices(stream)) as slices:
-            await request.writer.write(self._head)
-            if request.version >= HttpVersion11:
-                request.writer.enable_chunking()
+            await self._begin(request, stream)
             async for slice_ in slices:
                 await request.writer.write(slice_)
         await request.writer.write_eof()
 
     async def _send_slices(self, request: web.BaseRequest, body: bytes | FileRange) -> None:
-        await request.writer.write(self._head)
+        await self._begin(request, body)
         async with aclosing(self._slices(body)) as slices:
             async for slice_ in slices:
                 await request.writer.write(slice_)
         await request.writer.write_eof()
+
+    async def _begin(self, request: web.BaseRequest, body: bytes | FileRange | Stream) -> None:
+        """Send the head; what follows is chunked if nobody knows how long it is."""
+        await request.writer.write(self._head)
+        if isinstance(body, Stream | GzippedFile) and request.version >= HttpVersion11:
+            request.writer.enable_chunking()
 
     def _slices(self, body: bytes | FileRange | Stream) -> AsyncGenerator[bytes, None]:
         """The bytes of `body`, each when it may be sent."""
@@ -90,6 +95,8 @@ class Reply(web.StreamResponse):
             pieces = _only(body)
         else:
             pieces = read_pieces(body) if isinstance(body, FileRange) else body.pieces
+        if isinstance(body, GzippedFile):
+            pieces = gzipped(pieces)
         return pieces if self._bytes_per_second is None else paced(pieces, self._bytes_per_second)
 
     async def _send_file(self, request: web.BaseRequest, part: FileRange) -> None:
@@ -110,6 +117,16 @@ class Reply(web.StreamResponse):
     async def _send_pieces(self, request: web.BaseRequest, part: FileRange) -> None:
         async for piece in read_pieces(part):
             await request.writer.write(piece)
+
+
+async def gzipped(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """What `pieces` are when they are compressed, a piece at a time and in a thread."""
+    compressor = zlib.compressobj(wbits=zlib.MAX_WBITS + 16)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if compressed := await asyncio.to_thread(compressor.compress, piece):
+                yield compressed
+    yield compressor.flush()
 
 
 async def _only(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -36,6 +36,10 @@ class FileRange(msgspec.Struct, frozen=True):
     count: int
 
 
+class GzippedFile(FileRange, frozen=True):
+    """Such a file that is compressed on its way, so that nobody knows beforehand how long it will be."""
+
+
 class Stream(msgspec.Struct, frozen=True):
     """Bytes whose number nobody knows beforehand: each piece is sent when it comes, and the connection closed after.
 

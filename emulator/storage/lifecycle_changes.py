@@ -1,7 +1,7 @@
 """What lifecycle rules change in a transaction: each thing is judged anew, as it is there and by the rules of then.
 
 Whoever has found it due has looked before; meanwhile it may have been overwritten, deleted or tagged, and what is no
-longer due is left alone.
+longer due is left alone. So is what the bucket's retention keeps.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from msgspec import structs
 
 from emulator.model import Bucket, DeleteMarker, ObjectRecord, StorageClass
 from emulator.storage.fate import Subject, fate, removes_marker
+from emulator.storage.retention import kept_until
 from emulator.storage.versions import Versions
 from emulator.storage.writer import Batch
 
@@ -44,6 +45,8 @@ def change_objects(
         found = fate(bucket.lifecycle, Subject.of(record), now) if record else None
         if record is None or found is None:
             continue
+        if found.storage_class is None and kept_until(batch, bucket, key, None, now):
+            continue
         if found.storage_class is None:
             deletion = versions.delete_in(batch, bucket.name, key, None)
             done.append(LifecycleChange(bucket.name, key, "expired", found.rule, version_id=deletion.marker_id))
@@ -66,7 +69,7 @@ def change_past(
         is_marker = isinstance(version, DeleteMarker)
         subject = Subject.of_marker(key, since) if isinstance(version, DeleteMarker) else Subject.of(version, since)
         found = fate(bucket.lifecycle, subject, now, is_past=True)
-        if found is None:
+        if found is None or (found.storage_class is None and kept_until(batch, bucket, key, version_id, now)):
             continue
         if found.storage_class is None:
             versions.delete_in(batch, bucket.name, key, version_id)

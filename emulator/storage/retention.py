@@ -11,22 +11,34 @@ from emulator.model import NULL_VERSION, Bucket, ObjectRecord, Versioning
 from emulator.storage.writer import Batch, nothing
 
 
-def guard(bucket: Bucket | None, now: datetime) -> Callable[[Batch, str, str | None], None]:
-    """What refuses to lose a version that the retention of `bucket` still keeps, if it has one.
+def kept_until(batch: Batch, bucket: Bucket, key: str, version_id: str | None, now: datetime) -> datetime | None:
+    """Until when the retention of `bucket` keeps what would be lost at `key`; `None` if that may be lost.
 
-    It is called in the transaction, before anything is changed, with the key and the id of the version that is to be
-    erased; without an id, with the key that is to have a new version or a delete marker. It raises `FileImmutable`.
+    It is the version `version_id` where that is to be erased, and without an id what a new version or a delete marker
+    would take the place of.
     """
-    worm = bucket.worm if bucket else None
-    if bucket is None or worm is None or not worm.is_in_force(now):
+    worm = bucket.worm
+    if worm is None or not worm.is_in_force(now):
+        return None
+    if version_id is None and batch.versioning(bucket.name) is Versioning.ENABLED:
+        return None
+    lost = batch.index.versions.find(bucket.name, key, version_id or NULL_VERSION)
+    if not isinstance(lost, ObjectRecord):
+        return None
+    end = lost.last_modified + timedelta(days=worm.days)
+    return end if now < end else None
+
+
+def guard(bucket: Bucket | None, now: datetime) -> Callable[[Batch, str, str | None], None]:
+    """What raises `FileImmutable` where `kept_until` says that something is kept.
+
+    It is called in the transaction with key and version, before anything is changed.
+    """
+    if bucket is None or bucket.worm is None:
         return nothing
-    name, retained = bucket.name, timedelta(days=worm.days)
 
     def check(batch: Batch, key: str, version_id: str | None) -> None:
-        if version_id is None and batch.versioning(name) is Versioning.ENABLED:
-            return
-        lost = batch.index.versions.find(name, key, version_id or NULL_VERSION)
-        if isinstance(lost, ObjectRecord) and now < (end := lost.last_modified + retained):
-            raise FileImmutable(hint=f"The retention of the bucket {name} keeps {key!r} until {end:%F %T} UTC.")
+        if end := kept_until(batch, bucket, key, version_id, now):
+            raise FileImmutable(hint=f"The retention of the bucket {bucket.name} keeps {key!r} until {end:%F %T} UTC.")
 
     return check

@@ -104,3 +104,26 @@ async def test_where_versions_are_no_longer_kept_the_null_one_stays(oss: OssClie
     for change in (CHANGES["PutObject"], CHANGES["DeleteObject"]):
         assert (await change(oss)).code == "FileImmutable"
     assert (await oss.get("old")).body == b"old"
+
+
+@pytest.mark.parametrize("versioning", ["", "Enabled"])
+async def test_rules_that_expire_objects_wait_for_the_retention(oss: OssClient, clock: HeldClock, versioning: str):
+    async def left() -> list[str]:
+        await oss.request("POST", "/_emulator/lifecycle/apply")
+        listed = await oss.request("GET", "/examplebucket?versions&prefix=old")
+        return listed.texts("Version/Key")
+
+    if versioning:
+        await set_versioning(oss, versioning)
+    await begin(oss)
+    rule = (
+        "<Rule><ID>all</ID><Prefix></Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration>"
+        "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
+    )
+    body = f"<LifecycleConfiguration>{rule}</LifecycleConfiguration>"
+    assert (await oss.request("PUT", "/examplebucket?lifecycle", body=body)).status == 200
+    for _ in range(3):
+        clock.step(3 * DAY)
+        assert await left() == ["old"]
+    clock.step(3 * DAY)
+    assert await left() == []

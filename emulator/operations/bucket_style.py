@@ -1,4 +1,4 @@
-"""The image styles of a bucket: processing under a name.
+"""The image styles of a bucket: processing under a name, for `x-oss-process=style/NAME`.
 
 Source: "PutStyle" and its neighbours.
 """
@@ -30,7 +30,7 @@ _SCHEMA = parse_schema(
 _NAME = re.compile(r"[\w.-]{1,63}\Z", re.ASCII)
 
 
-@operation("PutStyle", "PUT /{bucket}?style&styleName", is_stored_only=True)
+@operation("PutStyle", "PUT /{bucket}?style&styleName")
 async def put_style(ctx: Context, request: OssRequest) -> OssResponse:
     """Make a style, or change what it does.
 
@@ -66,7 +66,7 @@ async def put_style(ctx: Context, request: OssRequest) -> OssResponse:
     return OssResponse(200)
 
 
-@operation("GetStyle", "GET /{bucket}?style&styleName", is_stored_only=True)
+@operation("GetStyle", "GET /{bucket}?style&styleName")
 async def get_style(ctx: Context, request: OssRequest) -> OssResponse:
     """One style.
 
@@ -78,7 +78,7 @@ async def get_style(ctx: Context, request: OssRequest) -> OssResponse:
     return kept_response(document)
 
 
-@operation("ListStyle", "GET /{bucket}?style", is_stored_only=True)
+@operation("ListStyle", "GET /{bucket}?style")
 async def list_style(ctx: Context, request: OssRequest) -> OssResponse:
     """All styles by name.
 
@@ -88,7 +88,7 @@ async def list_style(ctx: Context, request: OssRequest) -> OssResponse:
     return document_response("StyleList", [("Style", read_content(parse_setting(document))) for document in documents])
 
 
-@operation("DeleteStyle", "DELETE /{bucket}?style&styleName", is_stored_only=True)
+@operation("DeleteStyle", "DELETE /{bucket}?style&styleName")
 async def delete_style(ctx: Context, request: OssRequest) -> OssResponse:
     """Take a style away, if there is one of this name.
 

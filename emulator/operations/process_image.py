@@ -12,6 +12,7 @@ from emulator.image.pillow import process_image as process_by_pillow
 from emulator.image.process import Process, parse_process
 from emulator.model import ObjectRecord
 from emulator.operations._access import check_access
+from emulator.operations._overwriting import forbids_overwrite
 from emulator.operations._reading import check_readable, read_object
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
@@ -67,7 +68,7 @@ async def save_processed(ctx: Context, request: OssRequest, text: str) -> OssRes
     """Process an image as `text` says and save the result as the object that its `sys/saveas` names.
 
     Source: "ProcessObject".
-    Raises: as ProcessImage, and NoSuchBucket, InvalidObjectName for where the result is to go.
+    Raises: as ProcessImage, and NoSuchBucket, InvalidObjectName, FileAlreadyExists for where the result is to go.
     """
     process = _understood(ctx, request, text)
     if process.save_as is None:
@@ -84,8 +85,9 @@ async def save_processed(ctx: Context, request: OssRequest, text: str) -> OssRes
     check_access(ctx, request, "PutObject", bucket.name, key)
     _, result = await _process(ctx, request, process)
     attributes = read_attributes({"content-type": result.content_type}, bucket)
+    forbid_overwrite = forbids_overwrite(ctx, bucket.name, key, request.headers)
     async with ctx.store.stage(result.data, limit=len(result.data)) as staged:
-        await staged.commit(bucket.name, key, attributes=attributes)
+        await staged.commit(bucket.name, key, attributes=attributes, forbid_overwrite=forbid_overwrite)
     answer = {"bucket": bucket_name, "fileSize": len(result.data), "object": key, "status": "OK"}
     return OssResponse(200, {"Content-Type": "application/json"}, json.dumps(answer, ensure_ascii=False).encode())
 

@@ -3,10 +3,11 @@
 from emulator.context import Context
 from emulator.errors import InvalidArgument, NotSymlink
 from emulator.model import ObjectType
+from emulator.operations._overwriting import forbids_overwrite
 from emulator.operations._table import operation
 from emulator.operations._versions import version_headers
 from emulator.wire.address import check_key
-from emulator.wire.attributes import attribute_headers, parse_forbid_overwrite, read_attributes
+from emulator.wire.attributes import attribute_headers, read_attributes
 from emulator.wire.dates import format_http_date
 from emulator.wire.digests import quote_etag
 from emulator.wire.percent import decode, encode
@@ -43,7 +44,7 @@ async def put_symlink(ctx: Context, request: OssRequest) -> OssResponse:
         request.key,
         target,
         attributes=attributes,
-        forbid_overwrite=parse_forbid_overwrite(request.headers),
+        forbid_overwrite=forbids_overwrite(ctx, request.bucket, request.key, request.headers),
     )
     headers = {"ETag": quote_etag(record.etag), **version_headers(ctx, record), **attributes.encryption}
     return OssResponse(200, headers)

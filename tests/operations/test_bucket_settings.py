@@ -376,6 +376,7 @@ async def test_no_upload_overwrites_what_a_rule_protects(oss: OssClient):
     for answer in (
         await oss.request("PUT", "/examplebucket/kept", headers=copy),
         await post(oss, form({"key": "kept"})),
+        await oss.request("PUT", "/examplebucket/kept?symlink", headers={"x-oss-symlink-target": "source"}),
         await oss.request("POST", "/examplebucket/kept?uploads"),
         await oss.request("POST", f"/examplebucket/kept?uploadId={parts}", headers=whole),
     ):

@@ -137,6 +137,16 @@ async def test_whoever_may_read_the_object_may_have_it_processed(make_oss: MakeO
     assert (await save(oss, f"image/info|sys/saveas,o_{encoded('b')}")).status == 403
 
 
+async def test_a_result_does_not_overwrite_what_a_rule_of_the_bucket_protects(oss: OssClient) -> None:
+    await oss.put("a.jpg", PICTURE)
+    await oss.put("kept.jpg", "old")
+    rule = "<OverwriteConfiguration><Rule><Action>forbid</Action></Rule></OverwriteConfiguration>"
+    await oss.request("PUT", "/examplebucket?overwriteConfig", body=rule)
+    answer = await save(oss, f"image/resize,w_100|sys/saveas,o_{encoded('kept.jpg')}")
+    assert (answer.status, answer.code) == (409, "FileAlreadyExists")
+    assert (await oss.get("kept.jpg")).body == b"old"
+
+
 @pytest.mark.parametrize("encode", [str, lambda text: quote(text, safe="")], ids=["as it is", "encoded"])
 async def test_the_result_is_saved_under_the_key_that_is_named(encode: type[str], oss: OssClient) -> None:
     await oss.put("a.jpg", PICTURE, x_oss_meta_owner="me")

@@ -45,11 +45,13 @@ async def complete(oss: OssClient) -> Response:
     return await oss.request("POST", f"/examplebucket/old?uploadId={upload_id}", headers=header)
 
 
+LINK = {"x-oss-symlink-target": "source"}
 COPY = {"x-oss-copy-source": "/examplebucket/source"}
 CHANGES: dict[str, Change] = {
     "PutObject": lambda oss: oss.put("old", "new"),
     "a big PutObject": lambda oss: oss.put("old", "x" * 200_000),
     "CopyObject": lambda oss: oss.request("PUT", "/examplebucket/old", headers=COPY),
+    "PutSymlink": lambda oss: oss.request("PUT", "/examplebucket/old?symlink", headers=LINK),
     "AppendObject": lambda oss: oss.request("POST", "/examplebucket/old?append&position=3", body="new"),
     "CompleteMultipartUpload": complete,
     "DeleteObject": lambda oss: oss.request("DELETE", "/examplebucket/old"),

@@ -76,7 +76,7 @@ class App:
     def __init__(self, context: Context, control: ControlHandler) -> None:
         self._context = context
         self._control = control
-        self._messages = Messages(context.config.server, context.clock, context.ids, context.store.bucket_of)
+        self._messages = Messages(context.config.server, context.clock, context.ids, context.store.buckets.of_domain)
         self._in_flight = 0
         self._drained: asyncio.Event | None = None  # made by `drain`: from then on connections are closed
 
@@ -101,7 +101,7 @@ class App:
         started = time.perf_counter()
         request = self._messages.read(raw)
         exchange = _Exchange(request)
-        bucket = self._context.store.find_bucket(request.bucket)  # as it is now: the request may delete it
+        bucket = self._context.store.buckets.find(request.bucket)  # as it is now: the request may delete it
         is_control = request.target.startswith(CONTROL_PREFIX) and request.address.bucket == CONTROL_PREFIX[1:]
         try:
             if is_control:
@@ -147,7 +147,7 @@ class App:
             request = structs.replace(request, principal=identity.principal)
             exchange.request = request
             if identity.principal.is_anonymous:
-                operation = as_visited(operation, context.store.find_bucket(request.bucket))
+                operation = as_visited(operation, context.store.buckets.find(request.bucket))
             self._authorize(operation, request)
         fault = context.faults.meet("request", operation.name, request.bucket, request.key)
         if fault is not None:
@@ -163,7 +163,7 @@ class App:
             check_access(context, request, operation.action, request.bucket, request.key, version_id=version_id)
             if "x-oss-tagging" in request.headers and operation.action == "PutObject":
                 check_tagging(context, request, request.key)
-        bucket = context.store.find_bucket(request.bucket)
+        bucket = context.store.buckets.find(request.bucket)
         if bucket is not None and bucket.documents:
             restrict(bucket, request)
 
@@ -230,7 +230,7 @@ class App:
         if not is_bucket_name(request.bucket):
             check_bucket_name(request.bucket)
         if operation.needs_bucket:
-            self._context.store.bucket(request.bucket)
+            self._context.store.buckets.get(request.bucket)
 
     def _for_browser(self, request: OssRequest, bucket: Bucket | None, response: OssResponse) -> OssResponse:
         """`response` with what the page that asked for it needs to read it, refusals and failed callbacks included.

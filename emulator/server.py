@@ -144,7 +144,7 @@ class Emulator:
             self.https_endpoint, self.ca_file = _url(secure[0], "https"), tls.ca_file and tls.ca_file.absolute()
         await self._make_buckets(store)
         if (interval := config.storage.lifecycle_interval_seconds) is not None:
-            following = asyncio.create_task(store.lifecycle.keep_applying(interval, store.bucket_names))
+            following = asyncio.create_task(store.lifecycle.keep_applying(interval, store.buckets.names))
             self._parts.push_async_callback(_cancel, following)
         faults = Faults(config.faults)
         callbacks = CallbackEngine(
@@ -202,9 +202,9 @@ class Emulator:
         """Make the configured buckets that do not exist yet, and load into them what is to be loaded."""
         for bucket in self.config.new_buckets(self.clock.now()):
             try:
-                store.bucket(bucket.name)
+                store.buckets.get(bucket.name)
             except NoSuchBucket:
-                await store.create_bucket(bucket)
+                await store.buckets.create(bucket)
         for name, folder in self.config.loads:
             count = await store.load(name, folder)
             logger.info("%d files of %s are objects of the bucket %s", count, folder, name)

@@ -26,7 +26,7 @@ def explain_absence(ctx: Context, request: OssRequest, error: OssError) -> str:
 
 def _explain_bucket(ctx: Context, request: OssRequest) -> str:
     """Where the name was read, and which buckets there are."""
-    buckets, is_truncated = ctx.store.buckets(limit=_BUCKETS_NAMED)
+    buckets, is_truncated = ctx.store.buckets.page(limit=_BUCKETS_NAMED)
     names = [bucket.name for bucket in buckets]
     there = (", ".join(names) or "none") + (", ..." if is_truncated else "")
     if not request.address.is_path_style:

@@ -46,7 +46,7 @@ def check_access(
     """
     verdict = check_policies(ctx, request, action, bucket, key, version_id=version_id)
     if request.principal.is_anonymous and verdict.effect != "Allow":
-        settings = ctx.store.find_bucket(bucket)
+        settings = ctx.store.buckets.find(bucket)
         record = ctx.store.find(bucket, key, version_id) if settings is not None and key else None
         _check_acl(action, settings, record, ctx.config.auth, verdict, is_form=is_form)
 
@@ -55,7 +55,7 @@ def check_policies(
     ctx: Context, request: OssRequest, action: str, bucket: str, key: str, *, version_id: str | None = None
 ) -> Verdict:
     """Raise `AccessDenied` if a policy forbids the sender to do `action`, whatever ACLs say; what the bucket's says."""
-    settings = ctx.store.find_bucket(bucket)
+    settings = ctx.store.buckets.find(bucket)
     if request.principal.role is None and (settings is None or POLICY not in settings.documents):
         return _NOTHING  # nearly always
     if version_id is not None and action in _OF_VERSIONS:

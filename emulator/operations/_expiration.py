@@ -12,7 +12,7 @@ def expiration_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
 
     Guess: an id that is more than plain ASCII is percent-encoded.
     """
-    bucket = ctx.store.find_bucket(record.bucket)
+    bucket = ctx.store.buckets.find(record.bucket)
     rules = bucket.lifecycle if bucket else ()
     if not rules or ctx.store.find(record.bucket, record.key) != record:
         return {}

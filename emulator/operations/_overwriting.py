@@ -19,7 +19,7 @@ def forbids_overwrite(ctx: Context, bucket: str, key: str, headers: Mapping[str,
     """
     if parse_forbid_overwrite(headers):
         return True
-    document = ctx.store.bucket(bucket).documents.get("overwriteConfig")
+    document = ctx.store.buckets.get(bucket).documents.get("overwriteConfig")
     if document is None:
         return False
     everybody = {"*", ctx.config.auth.account_id}

@@ -101,7 +101,7 @@ async def follow(ctx: Context, request: OssRequest, record: ObjectRecord) -> Obj
 
 
 def _reads_archives_directly(ctx: Context, bucket: str) -> bool:
-    found = ctx.store.find_bucket(bucket)
+    found = ctx.store.buckets.find(bucket)
     return found is not None and setting_text(found, "bucketArchiveDirectRead", "Enabled") == "true"
 
 

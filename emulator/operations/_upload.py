@@ -13,7 +13,7 @@ from emulator.faults import ConnectionCut
 from emulator.model import ObjectRecord
 from emulator.operations._versions import version_headers
 from emulator.storage.assembly import Slot
-from emulator.storage.store import Staged
+from emulator.storage.staged import Staged
 from emulator.wire.digests import (
     check_content_md5,
     check_crc64,
@@ -68,7 +68,7 @@ async def accept_callback(
         callback,
         callback_var,
         variables=variables,
-        policies=ctx.store.bucket(request.bucket).callback_policies,
+        policies=ctx.store.buckets.get(request.bucket).callback_policies,
         empty_url=ctx.config.callback.empty_url,
         is_strict=ctx.config.is_strict,
     )
@@ -84,7 +84,7 @@ async def check_free(ctx: Context, bucket: str, key: str, *, ec: str | None = No
 
     Source: "PutObject": where versions are kept nothing is overwritten, and the header means nothing.
     """
-    if ctx.store.bucket(bucket).versioning is None and await ctx.store.look(bucket, key):
+    if ctx.store.buckets.get(bucket).versioning is None and await ctx.store.look(bucket, key):
         raise FileAlreadyExists(ec=ec, hint=f"{key!r} exists; x-oss-forbid-overwrite or a rule of the bucket keeps it.")
 
 

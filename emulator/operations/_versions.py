@@ -9,5 +9,5 @@ DELETE_MARKER = "x-oss-delete-marker"
 
 def version_headers(ctx: Context, record: ObjectRecord) -> dict[str, str]:
     """The version that was stored or read, where the bucket keeps versions or once did."""
-    bucket = ctx.store.find_bucket(record.bucket)
+    bucket = ctx.store.buckets.find(record.bucket)
     return {} if bucket is None or bucket.versioning is None else {VERSION_ID: record.version_id}

@@ -36,7 +36,7 @@ async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
     record = await ctx.store.look(request.bucket, request.key)
     check_position(record, position)
     if record is None:
-        attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
+        attributes = read_attributes(request.headers, ctx.store.buckets.get(request.bucket))
         _check_class(attributes.storage_class)
     else:
         attributes = record.attributes

@@ -59,16 +59,16 @@ async def put_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     changes = {} if configuration is None else _read_configuration(ctx, configuration)
     wanted = structs.replace(wanted, **changes)
     try:
-        present = ctx.store.bucket(request.bucket)
+        present = ctx.store.buckets.get(request.bucket)
     except NoSuchBucket:
-        await ctx.store.create_bucket(wanted)
+        await ctx.store.buckets.create(wanted)
     else:
         if "storage_class" in changes and wanted.storage_class != present.storage_class:
             raise _cannot_change(present, "Cannot modify existing bucket's storage class.")
         if "redundancy" in changes and wanted.redundancy != present.redundancy:
             raise _cannot_change(present, "Bucket already exists CAN'T modify data redundancy type.")
         if acl is not None:
-            await ctx.store.update_bucket(present.name, lambda bucket: structs.replace(bucket, acl=wanted.acl))
+            await ctx.store.buckets.update(present.name, lambda bucket: structs.replace(bucket, acl=wanted.acl))
     return OssResponse(200, {"Location": f"/{request.bucket}"})
 
 
@@ -110,7 +110,7 @@ async def delete_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "DeleteBucket".
     Raises: NoSuchBucket, BucketNotEmpty.
     """
-    await ctx.store.delete_bucket(request.bucket)
+    await ctx.store.buckets.delete(request.bucket)
     return OssResponse(204)
 
 
@@ -134,7 +134,7 @@ async def get_bucket_info(ctx: Context, request: OssRequest) -> OssResponse:
     Differs: where nobody has set it, BlockPublicAccess is true, as on every new bucket, though public ACLs are taken.
     Raises: NoSuchBucket.
     """
-    bucket = ctx.store.bucket(request.bucket)
+    bucket = ctx.store.buckets.get(request.bucket)
     setting = partial(setting_text, bucket)
     is_accelerated = setting("transferAcceleration", "Enabled") == "true"
     account = ctx.config.auth.account_id
@@ -199,7 +199,7 @@ async def get_bucket_stat(ctx: Context, request: OssRequest) -> OssResponse:
     Guess: every version of an object counts, as it does on the bill.
     Raises: NoSuchBucket.
     """
-    stat = ctx.store.stat(request.bucket)
+    stat = ctx.store.buckets.stat(request.bucket)
     standard = StorageClass.STANDARD
     cold: list[tuple[str, int]] = []
     for storage_class, name in _NAMES_IN_STAT.items():

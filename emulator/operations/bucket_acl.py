@@ -19,11 +19,11 @@ async def put_bucket_acl(ctx: Context, request: OssRequest) -> OssResponse:
     Differs: it does not create a bucket that is missing, though the page says so; the SDKs' suites expect NoSuchBucket.
     Raises: NoSuchBucket, InvalidArgument.
     """
-    ctx.store.bucket(request.bucket)
+    ctx.store.buckets.get(request.bucket)
     text = request.headers.get("x-oss-acl")
     if text is not None:
         acl = parse_bucket_acl(text)
-        await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, acl=acl))
+        await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, acl=acl))
     return OssResponse(200, {"Location": f"/{request.bucket}"})
 
 
@@ -34,7 +34,7 @@ async def get_bucket_acl(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "GetBucketAcl".
     Raises: NoSuchBucket.
     """
-    grant = ctx.store.bucket(request.bucket).acl
+    grant = ctx.store.buckets.get(request.bucket).acl
     return document_response("AccessControlPolicy", [("Owner", owner(ctx)), ("AccessControlList", [("Grant", grant)])])
 
 

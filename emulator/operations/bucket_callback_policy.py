@@ -39,7 +39,7 @@ async def put_bucket_callback_policy(ctx: Context, request: OssRequest) -> OssRe
             raise _invalid_name(policy.name, f"Two policies are called {policy.name!r}.")
         names.add(policy.name)
         parse_callback(policy.callback, policy.callback_var or None, empty_url="error", is_strict=ctx.config.is_strict)
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, callback_policies=policies))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, callback_policies=policies))
     return OssResponse(200)
 
 
@@ -50,7 +50,7 @@ async def get_bucket_callback_policy(ctx: Context, request: OssRequest) -> OssRe
     Source: the suite of oss2.
     Raises: NoSuchBucket, BucketCallbackPolicyNotExist.
     """
-    policies = ctx.store.bucket(request.bucket).callback_policies
+    policies = ctx.store.buckets.get(request.bucket).callback_policies
     if not policies:
         raise BucketCallbackPolicyNotExist(BucketName=request.bucket)
     return document_response(
@@ -72,7 +72,7 @@ async def delete_bucket_callback_policy(ctx: Context, request: OssRequest) -> Os
     Source: the suite of oss2.
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, callback_policies=()))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, callback_policies=()))
     return OssResponse(204)
 
 

@@ -61,7 +61,7 @@ async def create_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
     def add(bucket: Bucket) -> Bucket:
         return bucket if _token(ctx, bucket, domain) else with_document(f"cnameToken/{domain}", document, bucket)
 
-    bucket = await ctx.store.update_bucket(request.bucket, add)
+    bucket = await ctx.store.buckets.update(request.bucket, add)
     return kept_response(bucket.documents[f"cnameToken/{domain}"])
 
 
@@ -71,7 +71,7 @@ async def get_cname_token(ctx: Context, request: OssRequest) -> OssResponse:
 
     Raises: NoSuchBucket, CnameTokenNotFound.
     """
-    document = _token(ctx, ctx.store.bucket(request.bucket), request.parameters["cname"].lower())
+    document = _token(ctx, ctx.store.buckets.get(request.bucket), request.parameters["cname"].lower())
     if document is None:
         raise CnameTokenNotFound
     return kept_response(document)
@@ -87,7 +87,7 @@ async def put_cname(ctx: Context, request: OssRequest) -> OssResponse:
     domain = _domain(cname)
     name = f"cname/{domain}"
     now = ctx.clock.now()
-    owner = ctx.store.bucket_of(domain)
+    owner = ctx.store.buckets.of_domain(domain)
     if owner not in (None, request.bucket):
         raise CnameDenied(hint=f"{domain} belongs to the bucket {owner}.")
     certificate = _read_certificate(cname, format_http_date(now))
@@ -108,7 +108,7 @@ async def put_cname(ctx: Context, request: OssRequest) -> OssResponse:
         ]
         return with_document(name, setting_document("Cname", content), bucket)
 
-    await ctx.store.update_bucket(request.bucket, add)
+    await ctx.store.buckets.update(request.bucket, add)
     return OssResponse(200)
 
 
@@ -119,7 +119,7 @@ async def list_cname(ctx: Context, request: OssRequest) -> OssResponse:
     Raises: NoSuchBucket.
     """
     content: list[tuple[str, Content]] = [("Bucket", request.bucket), ("Owner", ctx.config.auth.account_id)]
-    for document in named_settings(ctx.store.bucket(request.bucket), "cname").values():
+    for document in named_settings(ctx.store.buckets.get(request.bucket), "cname").values():
         content.append(("Cname", read_content(parse_setting(document))))
     return document_response("ListCnameResult", content)
 
@@ -131,7 +131,7 @@ async def delete_cname(ctx: Context, request: OssRequest) -> OssResponse:
     Raises: NoSuchBucket, InvalidArgument, InvalidDigest, MalformedXML.
     """
     domain = _domain(await _read_cname(request))
-    await ctx.store.update_bucket(request.bucket, partial(with_document, f"cname/{domain}", None))
+    await ctx.store.buckets.update(request.bucket, partial(with_document, f"cname/{domain}", None))
     return OssResponse(200)
 
 

@@ -42,7 +42,7 @@ async def put_bucket_cors(ctx: Context, request: OssRequest) -> OssResponse:
     if document is None:
         raise MalformedXML(hint=f"The body is empty; PutBucketCors wants a <{_ROOT}>.")
     cors = parse_cors(document)
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, cors=cors))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, cors=cors))
     return OssResponse(200)
 
 
@@ -53,7 +53,7 @@ async def get_bucket_cors(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "GetBucketCors"; the Go SDK's suite for the lower case of allowed headers.
     Raises: NoSuchBucket, NoSuchCORSConfiguration.
     """
-    cors = ctx.store.bucket(request.bucket).cors
+    cors = ctx.store.buckets.get(request.bucket).cors
     if cors is None:
         raise NoSuchCORSConfiguration(BucketName=request.bucket)
     return document_response(_ROOT, [*map(_rule_element, cors.rules), ("ResponseVary", cors.response_vary)])
@@ -66,7 +66,7 @@ async def delete_bucket_cors(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "DeleteBucketCors".
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, cors=None))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, cors=None))
     return OssResponse(204)
 
 
@@ -90,7 +90,7 @@ async def option_object(ctx: Context, request: OssRequest) -> OssResponse:
         )
     names = parse_header_names(request.headers.get("access-control-request-headers", ""))
     question = CorsQuestion(origin, method, names)
-    cors = ctx.config.cors.rules_of(ctx.store.bucket(request.bucket))
+    cors = ctx.config.cors.rules_of(ctx.store.buckets.get(request.bucket))
     if cors is None:
         raise AccessForbidden(
             "CORSResponse: CORS is not enabled for this bucket.",

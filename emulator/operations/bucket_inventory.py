@@ -82,7 +82,7 @@ async def put_bucket_inventory(ctx: Context, request: OssRequest) -> OssResponse
             raise InventoryConfigurationAlreadyExists(hint="Delete it first: an inventory is not changed.")
         return with_document(_name(inventory_id), document, bucket)
 
-    await ctx.store.update_bucket(request.bucket, add)
+    await ctx.store.buckets.update(request.bucket, add)
     return OssResponse(200)
 
 
@@ -92,7 +92,7 @@ async def get_bucket_inventory(ctx: Context, request: OssRequest) -> OssResponse
 
     Raises: NoSuchBucket, NoSuchInventory.
     """
-    document = ctx.store.bucket(request.bucket).documents.get(_name(request.parameters["inventoryId"]))
+    document = ctx.store.buckets.get(request.bucket).documents.get(_name(request.parameters["inventoryId"]))
     if document is None:
         raise NoSuchInventory
     return kept_response(document)
@@ -106,7 +106,7 @@ async def list_bucket_inventory(ctx: Context, request: OssRequest) -> OssRespons
     Raises: NoSuchBucket.
     """
     after = request.parameters.get("continuation-token", "")
-    documents = named_settings(ctx.store.bucket(request.bucket), "inventory")
+    documents = named_settings(ctx.store.buckets.get(request.bucket), "inventory")
     names = [name for name in documents if name > after]
     is_truncated = len(names) > PAGE
     content: list[tuple[str, Content]] = [
@@ -125,7 +125,7 @@ async def delete_bucket_inventory(ctx: Context, request: OssRequest) -> OssRespo
     Raises: NoSuchBucket.
     """
     name = _name(request.parameters["inventoryId"])
-    await ctx.store.update_bucket(request.bucket, partial(with_document, name, None))
+    await ctx.store.buckets.update(request.bucket, partial(with_document, name, None))
     return OssResponse(204)
 
 

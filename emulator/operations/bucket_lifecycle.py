@@ -37,7 +37,7 @@ async def put_bucket_lifecycle(ctx: Context, request: OssRequest) -> OssResponse
     if request.headers.get("x-oss-allow-same-action-overlap", "").lower() != "true":
         _check_overlap(rules)
     rules = tuple(_completed(ctx, rule) for rule in rules)
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, lifecycle=rules))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, lifecycle=rules))
     if any(rule.is_by_access_time for rule in rules):
         logger.warning("%s %s", request.request_id, BY_ACCESS_TIME)
         return OssResponse(200, {"x-emulator-hint": hint_header(BY_ACCESS_TIME)})
@@ -51,7 +51,7 @@ async def get_bucket_lifecycle(ctx: Context, request: OssRequest) -> OssResponse
     Source: "GetBucketLifecycle".
     Raises: NoSuchBucket, NoSuchLifecycle.
     """
-    rules = ctx.store.bucket(request.bucket).lifecycle
+    rules = ctx.store.buckets.get(request.bucket).lifecycle
     if not rules:
         raise NoSuchLifecycle(BucketName=request.bucket)
     return document_response(ROOT, [("Rule", rule_elements(rule)) for rule in rules])
@@ -64,7 +64,7 @@ async def delete_bucket_lifecycle(ctx: Context, request: OssRequest) -> OssRespo
     Source: "DeleteBucketLifecycle".
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, lifecycle=()))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, lifecycle=()))
     return OssResponse(204)
 
 

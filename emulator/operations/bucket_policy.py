@@ -43,9 +43,9 @@ async def put_bucket_policy(ctx: Context, request: OssRequest) -> OssResponse:
         raise InvalidPolicyDocument(hint="The policy is not UTF-8.") from error
     policy = parse_policy(text, has_principals=True)
     _check_resources(policy, request.bucket)
-    check_policy(ctx.store.bucket(request.bucket), is_public=policy.is_public)
+    check_policy(ctx.store.buckets.get(request.bucket), is_public=policy.is_public)
     _warn(ctx, request, policy)
-    await ctx.store.update_bucket(request.bucket, partial(with_document, POLICY, text))
+    await ctx.store.buckets.update(request.bucket, partial(with_document, POLICY, text))
     return OssResponse(200)
 
 
@@ -56,7 +56,7 @@ async def get_bucket_policy(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "GetBucketPolicy".
     Raises: NoSuchBucket, NoSuchBucketPolicy.
     """
-    text = ctx.store.bucket(request.bucket).documents.get(POLICY)
+    text = ctx.store.buckets.get(request.bucket).documents.get(POLICY)
     if text is None:
         raise NoSuchBucketPolicy(BucketName=request.bucket)
     return OssResponse(200, {"Content-Type": "application/json"}, text.encode())
@@ -69,7 +69,7 @@ async def delete_bucket_policy(ctx: Context, request: OssRequest) -> OssResponse
     Source: "DeleteBucketPolicy".
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(request.bucket, partial(with_document, POLICY, None))
+    await ctx.store.buckets.update(request.bucket, partial(with_document, POLICY, None))
     return OssResponse(204)
 
 
@@ -81,7 +81,7 @@ async def get_bucket_policy_status(ctx: Context, request: OssRequest) -> OssResp
     Guess: what is allowed to everybody of certain addresses is not public.
     Raises: NoSuchBucket.
     """
-    text = ctx.store.bucket(request.bucket).documents.get(POLICY)
+    text = ctx.store.buckets.get(request.bucket).documents.get(POLICY)
     is_public = text is not None and parse_policy(text, has_principals=True).is_public
     return document_response("PolicyStatus", [("IsPublic", is_public)])
 

@@ -64,7 +64,7 @@ class Setting(msgspec.Struct, frozen=True):
         document = await read_setting(request, self.schema)
         if self.check:
             self.check(ctx, parse_setting(document))
-        await ctx.store.update_bucket(request.bucket, partial(with_document, self.sub_resource, document))
+        await ctx.store.buckets.update(request.bucket, partial(with_document, self.sub_resource, document))
         return OssResponse(200)
 
     async def get(self, ctx: Context, request: OssRequest) -> OssResponse:
@@ -73,7 +73,7 @@ class Setting(msgspec.Struct, frozen=True):
         Raises:
             OssError: there is none.
         """
-        document = ctx.store.bucket(request.bucket).documents.get(self.sub_resource)
+        document = ctx.store.buckets.get(request.bucket).documents.get(self.sub_resource)
         if document is not None:
             return kept_response(document)
         if isinstance(self.absent, type):
@@ -82,7 +82,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     async def delete(self, ctx: Context, request: OssRequest) -> OssResponse:
         """Forget the document, if there is one."""
-        await ctx.store.update_bucket(request.bucket, partial(with_document, self.sub_resource, None))
+        await ctx.store.buckets.update(request.bucket, partial(with_document, self.sub_resource, None))
         return OssResponse(204)
 
 
@@ -119,7 +119,7 @@ def setting(
 
 def _check_logging(ctx: Context, document: Element) -> None:
     target = document.findtext("LoggingEnabled/TargetBucket")
-    if target is not None and ctx.store.find_bucket(target) is None:
+    if target is not None and ctx.store.buckets.find(target) is None:
         raise InvalidTargetBucketForLogging(hint=f"There is no bucket {target!r} to write the log into.")
 
 

@@ -62,7 +62,7 @@ async def put_style(ctx: Context, request: OssRequest) -> OssResponse:
         ]
         return with_document(_name(style), setting_document("Style", content), bucket)
 
-    await ctx.store.update_bucket(request.bucket, change)
+    await ctx.store.buckets.update(request.bucket, change)
     return OssResponse(200)
 
 
@@ -72,7 +72,7 @@ async def get_style(ctx: Context, request: OssRequest) -> OssResponse:
 
     Raises: NoSuchBucket, NoSuchStyle.
     """
-    document = ctx.store.bucket(request.bucket).documents.get(_name(request.parameters["styleName"]))
+    document = ctx.store.buckets.get(request.bucket).documents.get(_name(request.parameters["styleName"]))
     if document is None:
         raise NoSuchStyle
     return kept_response(document)
@@ -84,7 +84,7 @@ async def list_style(ctx: Context, request: OssRequest) -> OssResponse:
 
     Raises: NoSuchBucket.
     """
-    documents = named_settings(ctx.store.bucket(request.bucket), "style").values()
+    documents = named_settings(ctx.store.buckets.get(request.bucket), "style").values()
     return document_response("StyleList", [("Style", read_content(parse_setting(document))) for document in documents])
 
 
@@ -95,7 +95,7 @@ async def delete_style(ctx: Context, request: OssRequest) -> OssResponse:
     Raises: NoSuchBucket.
     """
     name = _name(request.parameters["styleName"])
-    await ctx.store.update_bucket(request.bucket, partial(with_document, name, None))
+    await ctx.store.buckets.update(request.bucket, partial(with_document, name, None))
     return OssResponse(204)
 
 

@@ -65,7 +65,7 @@ async def delete_bucket_tags(ctx: Context, request: OssRequest) -> OssResponse:
     Raises: NoSuchBucket.
     """
     keys = request.parameters["tagging"]
-    await ctx.store.update_bucket(request.bucket, partial(_without_tags, keys.split(",") if keys else None))
+    await ctx.store.buckets.update(request.bucket, partial(_without_tags, keys.split(",") if keys else None))
     return OssResponse(204)
 
 

@@ -41,7 +41,7 @@ async def put_bucket_versioning(ctx: Context, request: OssRequest) -> OssRespons
             ArgumentName="Status",
             ArgumentValue=status,
         ) from None
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, versioning=versioning))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, versioning=versioning))
     return OssResponse(200)
 
 
@@ -52,5 +52,5 @@ async def get_bucket_versioning(ctx: Context, request: OssRequest) -> OssRespons
     Source: "GetBucketVersioning".
     Raises: NoSuchBucket.
     """
-    versioning = ctx.store.bucket(request.bucket).versioning
+    versioning = ctx.store.buckets.get(request.bucket).versioning
     return document_response(_ROOT, [("Status", versioning)] if versioning else [])

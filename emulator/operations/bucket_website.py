@@ -46,7 +46,7 @@ async def put_bucket_website(ctx: Context, request: OssRequest) -> OssResponse:
     if document is None:
         raise MalformedXML(hint=f"The body is empty; PutBucketWebsite wants a <{_ROOT}>.")
     website = parse_website(document)
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, website=website))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, website=website))
     return OssResponse(200)
 
 
@@ -57,7 +57,7 @@ async def get_bucket_website(ctx: Context, request: OssRequest) -> OssResponse:
     Source: "GetBucketWebsite".
     Raises: NoSuchBucket, NoSuchWebsiteConfiguration.
     """
-    website = ctx.store.bucket(request.bucket).website
+    website = ctx.store.buckets.get(request.bucket).website
     if website is None:
         raise NoSuchWebsiteConfiguration(BucketName=request.bucket)
     return OssResponse(200, {"Content-Type": "application/xml"}, website.document.encode())
@@ -70,7 +70,7 @@ async def delete_bucket_website(ctx: Context, request: OssRequest) -> OssRespons
     Source: "DeleteBucketWebsite".
     Raises: NoSuchBucket.
     """
-    await ctx.store.update_bucket(request.bucket, lambda bucket: structs.replace(bucket, website=None))
+    await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, website=None))
     return OssResponse(204)
 
 

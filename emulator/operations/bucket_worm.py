@@ -43,7 +43,7 @@ async def initiate_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse
             raise WORMConfigurationAlreadyExists
         return structs.replace(bucket, worm=worm)
 
-    await ctx.store.update_bucket(request.bucket, begin)
+    await ctx.store.buckets.update(request.bucket, begin)
     return OssResponse(200, {"x-oss-worm-id": worm.id})
 
 
@@ -59,7 +59,7 @@ async def abort_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
             raise WORMConfigurationLocked
         return structs.replace(bucket, worm=None)
 
-    await ctx.store.update_bucket(request.bucket, abort)
+    await ctx.store.buckets.update(request.bucket, abort)
     return OssResponse(204)
 
 
@@ -76,7 +76,7 @@ async def complete_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse
             raise WORMConfigurationLocked
         return structs.replace(bucket, worm=structs.replace(worm, is_locked=True))
 
-    await ctx.store.update_bucket(request.bucket, lock)
+    await ctx.store.buckets.update(request.bucket, lock)
     return OssResponse(200)
 
 
@@ -97,7 +97,7 @@ async def extend_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
             )
         return structs.replace(bucket, worm=structs.replace(worm, days=days))
 
-    await ctx.store.update_bucket(request.bucket, extend)
+    await ctx.store.buckets.update(request.bucket, extend)
     return OssResponse(200)
 
 
@@ -108,7 +108,7 @@ async def get_bucket_worm(ctx: Context, request: OssRequest) -> OssResponse:
     Guess: ExpirationDate is when a retention lapses that nobody locks.
     Raises: NoSuchBucket, NoSuchWORMConfiguration.
     """
-    worm = _current(ctx, ctx.store.bucket(request.bucket))
+    worm = _current(ctx, ctx.store.buckets.get(request.bucket))
     if worm is None:
         raise NoSuchWORMConfiguration(BucketName=request.bucket)
     content: list[tuple[str, Content]] = [

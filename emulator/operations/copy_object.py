@@ -48,7 +48,7 @@ async def copy_object(ctx: Context, request: OssRequest) -> OssResponse:
         attributes = read_copied_attributes(
             headers,
             source.attributes,
-            ctx.store.bucket(request.bucket),
+            ctx.store.buckets.get(request.bucket),
             replaces_metadata=replaces_metadata,
             replaces_tags=replaces_tags,
             is_onto_itself=(source.bucket, source.key) == (request.bucket, request.key),

@@ -38,7 +38,7 @@ async def delete_object(ctx: Context, request: OssRequest) -> OssResponse:
     if deletion.marker_id is not None:
         headers[DELETE_MARKER] = "true"
     deleted_id = version_id or deletion.marker_id
-    if deleted_id and not (deleted_id == NULL_VERSION and ctx.store.bucket(request.bucket).versioning is None):
+    if deleted_id and not (deleted_id == NULL_VERSION and ctx.store.buckets.get(request.bucket).versioning is None):
         headers[VERSION_ID] = deleted_id
     return OssResponse(204, headers)
 

@@ -56,7 +56,7 @@ async def initiate_multipart_upload(ctx: Context, request: OssRequest) -> OssRes
     """
     check_key(request.key)
     encode = parse_encoding_type(request.parameters)
-    attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
+    attributes = read_attributes(request.headers, ctx.store.buckets.get(request.bucket))
     if forbids_overwrite(ctx, request.bucket, request.key, request.headers):
         await check_free(ctx, request.bucket, request.key)
     now = ctx.clock.now_in_milliseconds()

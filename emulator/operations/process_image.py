@@ -80,7 +80,7 @@ async def save_processed(ctx: Context, request: OssRequest, text: str) -> OssRes
         )
     key, bucket_name = process.save_as
     check_key(key)
-    bucket = ctx.store.bucket(bucket_name or request.bucket)
+    bucket = ctx.store.buckets.get(bucket_name or request.bucket)
     check_access(ctx, request, "GetObject", request.bucket, request.key, version_id=read_version_id(request))
     check_access(ctx, request, "PutObject", bucket.name, key)
     _, result = await _process(ctx, request, process)
@@ -103,7 +103,7 @@ def _understood(ctx: Context, request: OssRequest, text: str) -> Process:
     process = parse_process(text)
     if process.kind == "style":
         name = process.actions[0].name
-        content = setting_text(ctx.store.bucket(request.bucket), f"style/{name}", "Content")
+        content = setting_text(ctx.store.buckets.get(request.bucket), f"style/{name}", "Content")
         if not content:
             raise NoSuchStyle(hint=f"The bucket {request.bucket} has no style {name!r}; PutStyle makes one.")
         process = parse_process(content)._replace(save_as=process.save_as)

@@ -26,7 +26,7 @@ async def put_object(ctx: Context, request: OssRequest) -> OssResponse:
     IncompleteBody, RequestTimeout, CallbackFailed.
     """
     check_key(request.key)
-    attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
+    attributes = read_attributes(request.headers, ctx.store.buckets.get(request.bucket))
     forbid_overwrite = forbids_overwrite(ctx, request.bucket, request.key, request.headers)
     for name in _CONDITIONS:
         if name in request.headers:

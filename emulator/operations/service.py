@@ -34,7 +34,7 @@ async def list_buckets(ctx: Context, request: OssRequest) -> OssResponse:
     prefix = parse_key_part(parameters, "prefix")
     marker = parse_key_part(parameters, "marker")
     fits = _parse_filter(parameters, request.headers.get("x-oss-resource-group-id", ""))
-    buckets, is_truncated = ctx.store.buckets(prefix=prefix, after=marker, limit=max_keys, fits=fits)
+    buckets, is_truncated = ctx.store.buckets.page(prefix=prefix, after=marker, limit=max_keys, fits=fits)
     endpoint = _endpoint(ctx, request)
     content: Elements = [
         ("Prefix", prefix),

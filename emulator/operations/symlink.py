@@ -38,7 +38,7 @@ async def put_symlink(ctx: Context, request: OssRequest) -> OssResponse:
             ArgumentValue="",
         )
     check_key(target)
-    attributes = read_attributes(request.headers, ctx.store.bucket(request.bucket))
+    attributes = read_attributes(request.headers, ctx.store.buckets.get(request.bucket))
     record = await ctx.store.put_symlink(
         request.bucket,
         request.key,

@@ -5,13 +5,8 @@ visible as soon as its row is committed.
 """
 
 import asyncio
-import logging
 import os
-import shutil
-import sqlite3
-import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Self
@@ -19,21 +14,19 @@ from typing import Self
 import msgspec
 
 from emulator.clock import Clock, Ids
-from emulator.errors import BucketAlreadyExists, BucketNotEmpty, FileAlreadyExists, NoSuchBucket
+from emulator.errors import FileAlreadyExists
 from emulator.model import (
     NULL_VERSION,
     Bucket,
-    BucketStat,
-    MultipartUpload,
     ObjectAttributes,
     ObjectRecord,
     ObjectType,
-    Part,
 )
 from emulator.storage.adoption import Adoption
 from emulator.storage.appendables import Appendables
 from emulator.storage.assembly import Slot
 from emulator.storage.blobs import Blob
+from emulator.storage.buckets import Buckets
 from emulator.storage.digest import Digests, md5
 from emulator.storage.directory import DataDirectory, StoreError
 from emulator.storage.index import Durability
@@ -42,15 +35,15 @@ from emulator.storage.listing import Listing
 from emulator.storage.loading import Loading
 from emulator.storage.retention import guard
 from emulator.storage.snapshots import Snapshot, Snapshots
+from emulator.storage.staged import Staged
 from emulator.storage.staging import StagedBytes, copied, receive
 from emulator.storage.tree import Tree
+from emulator.storage.upkeep import Upkeep
 from emulator.storage.uploads import Uploads
 from emulator.storage.versions import Deletion, Versions, absent, existing
 from emulator.storage.writer import Batch, Job, Step, Writer, nothing
 
-__all__ = ["Staged", "Store", "StoreError"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Store", "StoreError"]
 
 # Rows kept in memory, about 1 KiB each.
 MAX_CACHED_ROWS = 8192
@@ -58,79 +51,11 @@ MAX_CACHED_ROWS = 8192
 CORES = os.cpu_count() or 1
 
 
-class Staged:
-    """An upload that has arrived whole: to be judged by its digests, then committed or left."""
-
-    def __init__(self, store: "Store", content: StagedBytes) -> None:
-        self._store = store
-        self._content = content
-        self._is_committed = False
-        self.size = content.digests.size
-        self.md5 = content.digests.md5
-        self.crc64 = content.digests.crc64
-
-    @property
-    def etag(self) -> str:
-        """The ETag of an object that came in one piece."""
-        return self._content.digests.etag
-
-    async def commit(
-        self,
-        bucket: str,
-        key: str,
-        *,
-        attributes: ObjectAttributes,
-        type: ObjectType = ObjectType.NORMAL,  # noqa: A002 - the name it has everywhere else
-        forbid_overwrite: bool = False,
-    ) -> ObjectRecord:
-        """Make it the object at `key`, at once and for everybody.
-
-        Raises:
-            NoSuchBucket: the bucket has gone meanwhile.
-            FileAlreadyExists: `forbid_overwrite`, and the key is taken.
-            FileImmutable: the bucket's retention keeps what is there.
-            InsufficientStorage: the disk is full; what was there is untouched.
-        """
-        return await self._store.put(
-            self._release(), bucket, key, attributes=attributes, type=type, forbid_overwrite=forbid_overwrite
-        )
-
-    async def commit_part(self, upload: MultipartUpload, number: int) -> Part:
-        """Make it the part `number` of `upload`, in place of the one that was there.
-
-        Raises:
-            NoSuchBucket, NoSuchUpload: the upload has been completed or aborted meanwhile.
-            InsufficientStorage: the disk is full; what was there is untouched.
-        """
-        return await self._store.uploads.put_part(self._release(), upload, number)
-
-    async def append(self, bucket: str, key: str, position: int, *, attributes: ObjectAttributes) -> ObjectRecord:
-        """Add it to the appendable object at `key`, which ends at `position`; at 0 it may begin one.
-
-        Raises:
-            NoSuchBucket: the bucket has gone meanwhile.
-            PositionNotEqualToLength, ObjectNotAppendable: as `check_position`.
-            FileImmutable: the bucket's retention keeps the object as it is.
-            InsufficientStorage: the disk is full; the object is untouched.
-        """
-        return await self._store.appendables.append(self._release(), bucket, key, position, attributes=attributes)
-
-    def _release(self) -> StagedBytes:
-        """What was staged; from here on others see to it that nothing is left behind."""
-        self._is_committed = True
-        return self._content
-
-    def discard(self) -> None:
-        """Leave nothing behind, unless it was committed."""
-        if not self._is_committed:
-            self._content.discard()
-
-
 class Store:
     """Buckets and objects in a data directory. One process, one event loop.
 
-    `versions` are those of its objects, `uploads` its multipart uploads, `appendables` what AppendObject does to its
-    objects, `snapshots` states to come back to; `lifecycle` follows the rules of its buckets.
+    `buckets` are its buckets, `versions` those of its objects, `uploads` its multipart uploads, `appendables` what
+    AppendObject does to its objects, `snapshots` states to come back to; `lifecycle` follows the rules of its buckets.
     """
 
     def __init__(self, directory: DataDirectory, clock: Clock, ids: Ids) -> None:
@@ -140,23 +65,24 @@ class Store:
         self._blobs = directory.blobs
         self._index = directory.connect()
         self._tree = Tree(directory.folder, is_shown=directory.tree.is_shown)
-        self._buckets = {bucket.name: bucket for bucket in self._index.buckets()}
-        self._domains: dict[str, str] | None = None  # what `bucket_of` has made of the buckets since they last changed
         self._rows: dict[tuple[str, str], ObjectRecord] = {}
         self._writer = Writer(directory.index, directory.blobs, directory.tree, directory.connect())
-        self.versions = Versions(self._index, self._writer, clock, ids, self.find_bucket, self._forget)
+        self.buckets = Buckets(self._index, self._writer, directory.tree)
+        self.versions = Versions(self._index, self._writer, clock, ids, self.buckets.find, self._forget)
         self._adoption = Adoption(
             self._index, self._blobs, self._tree, self._writer, clock, self.versions, self._forget
         )
         self.uploads = Uploads(self._index, self._blobs, self._writer, clock, self.put)
         self.lifecycle = Lifecycle(
-            self._index, self._writer, clock, self.versions, self.uploads, self.find_bucket, self._forget
+            self._index, self._writer, clock, self.versions, self.uploads, self.buckets.find, self._forget
         )
         self.appendables = Appendables(
-            self._blobs, self._writer, clock, self.find_bucket, self.look, self.look_again, self._forget
+            self._blobs, self._writer, clock, self.buckets.find, self.look, self.look_again, self._forget
         )
-        self._sweeper = ThreadPoolExecutor(1, "oss-sweeper")
         self._loading = Loading(self._blobs, self.find, self.put)
+        self._upkeep = Upkeep(
+            directory, self._writer, clock, self._loading, forget=self.uploads.forget, acknowledge=self._begin_anew
+        )
         self.snapshots = Snapshots(
             directory,
             self._index,
@@ -164,12 +90,10 @@ class Store:
             clock,
             forget=self.uploads.forget,
             acknowledge=self._begin_anew,
-            unsettle=self._unsettle,
-            later=self._sweeper.submit,
+            unsettle=self._upkeep.unsettle,
+            later=self._upkeep.later,
         )
         self._arriving = 0
-        self._is_stopping = threading.Event()
-        self._is_settled = directory.was_settled
         self._is_closed = False
 
     @classmethod
@@ -185,8 +109,7 @@ class Store:
         store = cls(await asyncio.to_thread(DataDirectory, folder, durability, is_shown=tree), clock, ids)
         try:
             await store.adopt()
-            if store._blobs.left_staged() or not store._is_settled:
-                store._sweeper.submit(store._sweep)
+            store._upkeep.begin()
         except BaseException:
             await store.close()
             raise
@@ -197,125 +120,14 @@ class Store:
         if self._is_closed:
             return
         self._is_closed = True
-        self._is_stopping.set()
+        self._upkeep.stop()
         await self._writer.close()
-        await asyncio.to_thread(self._sweeper.shutdown)
-        is_settled = self._is_settled and self._directory.tree.is_shown and not self.uploads.leave_litter
+        await asyncio.to_thread(self._upkeep.close)
+        is_settled = self._upkeep.is_settled and self._directory.tree.is_shown and not self.uploads.leave_litter
         self._index.close()
         await asyncio.to_thread(self._directory.close, is_settled=is_settled)
 
-    # --- Buckets ----------------------------------------------------------------------------------------------------
-
-    def bucket(self, name: str) -> Bucket:
-        """The bucket `name`.
-
-        Raises:
-            NoSuchBucket: there is none.
-        """
-        try:
-            return self._buckets[name]
-        except KeyError:
-            raise NoSuchBucket(BucketName=name) from None
-
-    def find_bucket(self, name: str) -> Bucket | None:
-        """The bucket `name`, if there is one."""
-        return self._buckets.get(name)
-
-    def bucket_of(self, domain: str) -> str | None:
-        """The name of the bucket to which `domain`, in lower case, belongs, if it belongs to one."""
-        if self._domains is None:
-            self._domains = {each: bucket.name for bucket in self._buckets.values() for each in bucket.domains}
-        return self._domains.get(domain)
-
-    def buckets(
-        self, *, prefix: str = "", after: str = "", limit: int = 100, fits: Callable[[Bucket], bool] = lambda _: True
-    ) -> tuple[list[Bucket], bool]:
-        """At most `limit` buckets by name, after `after` (exclusive), that `fits` likes, and whether there are more."""
-        names = sorted(
-            name for name, bucket in self._buckets.items() if name.startswith(prefix) and name > after and fits(bucket)
-        )
-        return [self._buckets[name] for name in names[:limit]], len(names) > limit
-
-    def bucket_names(self) -> list[str]:
-        """The names of all buckets, in order."""
-        return sorted(self._buckets)
-
-    def stat(self, bucket: str) -> BucketStat:
-        """What the bucket holds, true to the byte.
-
-        Raises:
-            NoSuchBucket: there is none.
-        """
-        self.bucket(bucket)
-        return self._index.stat(bucket)
-
-    async def create_bucket(self, bucket: Bucket) -> None:
-        """Make `bucket`.
-
-        Raises:
-            BucketAlreadyExists: there is one of its name.
-        """
-
-        def apply(batch: Batch) -> None:
-            if batch.index.has_bucket(bucket.name):
-                raise BucketAlreadyExists(BucketName=bucket.name)
-            batch.index.put_bucket(bucket)
-
-        await self._writer.do(
-            Job(
-                apply,
-                finish=lambda: self._directory.tree.make_bucket(bucket.name),
-                acknowledge=lambda: self._buckets.update({bucket.name: bucket}),
-            )
-        )
-
-    async def update_bucket(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
-        """Make of the bucket `name` what `change` makes of it; no change that comes at the same time is lost.
-
-        `change` runs in the writer's thread, on the bucket as it is then; what it raises leaves the bucket as it is.
-
-        Raises:
-            NoSuchBucket: there is none.
-        """
-
-        def apply(batch: Batch) -> Bucket:
-            bucket = change(batch.bucket(name))
-            batch.index.put_bucket(bucket)
-            return bucket
-
-        def acknowledge() -> None:
-            assert job.result is not None
-            self._buckets[name] = job.result
-            self._domains = None
-
-        job = Job(apply, acknowledge=acknowledge)
-        return await self._writer.do(job)
-
-    async def delete_bucket(self, name: str) -> None:
-        """Delete an empty bucket. Files in its folder that nobody has adopted stay where they are.
-
-        Raises:
-            NoSuchBucket: there is none.
-            BucketNotEmpty: it holds objects or versions of them, or uploads are under way.
-        """
-
-        def apply(batch: Batch) -> None:
-            batch.check_bucket(name)
-            if not batch.index.is_empty(name):
-                raise BucketNotEmpty(BucketName=name)
-            if not batch.index.uploads.is_empty(name):
-                raise BucketNotEmpty("The bucket has Multipart Uploads. Please delete them first.", BucketName=name)
-            batch.index.remove_bucket(name)
-
-        def acknowledge() -> None:
-            del self._buckets[name]
-            self._domains = None
-
-        await self._writer.do(
-            Job(apply, finish=lambda: self._directory.tree.remove_bucket(name), acknowledge=acknowledge)
-        )
-
-    # --- Objects: reading -------------------------------------------------------------------------------------------
+    # --- Reading ----------------------------------------------------------------------------------------------------
 
     def find(self, bucket: str, key: str, version_id: str | None = None) -> ObjectRecord | None:
         """The object at `key`, or the version of it that has this id, as far as the index knows."""
@@ -350,7 +162,7 @@ class Store:
 
     def _is_only(self, bucket: str, version_id: str) -> bool:
         """Whether `version_id` is the one of all objects in the bucket."""
-        return version_id == NULL_VERSION and self.bucket(bucket).versioning is None
+        return version_id == NULL_VERSION and self.buckets.get(bucket).versioning is None
 
     async def look(self, bucket: str, key: str) -> ObjectRecord | None:
         """The object at `key`; a file that was dropped into the tree there becomes it.
@@ -358,7 +170,7 @@ class Store:
         Raises:
             NoSuchBucket: there is no such bucket.
         """
-        return self.find(bucket, key) or await self._adoption.adopt(self.bucket(bucket), key)
+        return self.find(bucket, key) or await self._adoption.adopt(self.buckets.get(bucket), key)
 
     async def look_again(self, bucket: str, key: str) -> ObjectRecord | None:
         """The object at `key` as it is now that files have been edited, replaced or taken away.
@@ -366,7 +178,7 @@ class Store:
         Raises:
             NoSuchBucket: there is no such bucket.
         """
-        return await self._adoption.adopt(self.bucket(bucket), key)
+        return await self._adoption.adopt(self.buckets.get(bucket), key)
 
     def open_blob(self, record: ObjectRecord) -> Blob:
         """The bytes of `record`, to be closed by the caller. `record.size` says how many of them are the object.
@@ -411,10 +223,10 @@ class Store:
         Raises:
             NoSuchBucket: there is none.
         """
-        self.bucket(bucket)
+        self.buckets.get(bucket)
         return self._index.page(bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
 
-    # --- Objects: changing ------------------------------------------------------------------------------------------
+    # --- Changing ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def stage(
@@ -434,7 +246,7 @@ class Store:
             content = await receive(body, self._blobs, limit=limit, slot=slot, is_alone=is_alone)
         finally:
             self._arriving -= 1
-        staged = Staged(self, content)
+        staged = self._staged(content)
         try:
             yield staged
         finally:
@@ -451,8 +263,7 @@ class Store:
         Raises:
             InsufficientStorage: the disk is full.
         """
-        staged = Staged(
-            self,
+        staged = self._staged(
             await asyncio.to_thread(copied, record, blob, self._blobs, offset=offset, count=count, needs_md5=needs_md5),
         )
         try:
@@ -482,7 +293,7 @@ class Store:
         last_modified = self._clock.now_in_milliseconds()
         digests = content.digests
         drawn_id = self.versions.draw_id(bucket)
-        check_retention = guard(self.find_bucket(bucket), last_modified)
+        check_retention = guard(self.buckets.find(bucket), last_modified)
 
         def apply(batch: Batch) -> ObjectRecord:
             versioning = batch.versioning(bucket)
@@ -594,10 +405,11 @@ class Store:
 
     async def adopt(self) -> int:
         """Make objects of the files that were dropped into the tree, replaced in it or edited; how many."""
-        if not self._tree.is_shown or not self._buckets:
+        buckets = self.buckets.all()
+        if not self._tree.is_shown or not buckets:
             return 0
         with closing(self._directory.connect()) as index:
-            return await self._adoption.adopt_all(list(self._buckets.values()), index)
+            return await self._adoption.adopt_all(buckets, index)
 
     async def load(self, bucket: str, folder: Path) -> int:
         """Make the files below `folder` objects of `bucket`, now and after every reset; how many.
@@ -606,57 +418,11 @@ class Store:
             NoSuchBucket: there is none.
             StoreError: the folder or one of its files cannot be read.
         """
-        return await self._loading.load(self.bucket(bucket), folder)
+        return await self._loading.load(self.buckets.get(bucket), folder)
 
     async def reset(self, buckets: Iterable[Bucket]) -> None:
-        """Delete everything, make `buckets`, and bring back what was loaded into them.
-
-        The old files are put aside at once, or passed over where there are new ones, and removed behind.
-        """
-        made = {bucket.name: bucket for bucket in buckets}
-        tree = self._directory.tree
-        now = self._clock.now_in_milliseconds()
-        aside: list[str] = []
-        unneeded: list[str] = []
-        loaded: dict[tuple[str, str], str] = {}
-
-        def prepare() -> None:
-            loaded.update(self._loading.bring_back())
-
-        def apply(batch: Batch) -> None:
-            if loaded:
-                unneeded.extend(batch.index.blobs())
-            batch.index.clear()
-            for bucket in made.values():
-                batch.index.put_bucket(bucket)
-            self._loading.put_rows(batch, loaded, now)
-            self._is_settled = False  # until it is committed: links might miss
-            aside.append(self._blobs.staging_path())
-            tree.put_aside(aside[0])
-
-        def finish() -> None:
-            if not loaded:
-                aside.append(self._blobs.put_aside())
-            self.uploads.forget()
-            for name in made:
-                tree.make_bucket(name)
-            self._is_settled = was_settled
-
-        was_settled = self._is_settled
-        await self._writer.do(
-            Job(
-                apply,
-                prepare=prepare,
-                finish=finish,
-                abandon=lambda: self._loading.take_back(loaded),
-                acknowledge=lambda: self._begin_anew(made.values()),
-                is_alone=True,
-            )
-        )
-        for path in aside:
-            self._sweeper.submit(shutil.rmtree, path, ignore_errors=True)
-        if unneeded:
-            self._sweeper.submit(self._blobs.remove_all, unneeded)
+        """Delete everything, make `buckets`, and bring back what was loaded into them."""
+        await self._upkeep.reset(buckets)
 
     async def take_snapshot(self, name: str) -> Snapshot:
         """`Snapshots.take`, with the files that were dropped into the tree."""
@@ -666,30 +432,10 @@ class Store:
     def _begin_anew(self, buckets: Iterable[Bucket]) -> None:
         """Know no more than that there are `buckets`."""
         self._rows.clear()
-        self._domains = None
-        self._buckets.clear()
-        self._buckets.update((bucket.name, bucket) for bucket in buckets)
+        self.buckets.begin_anew(buckets)
 
-    def _unsettle(self) -> None:
-        self._is_settled = False
+    def _staged(self, content: StagedBytes) -> Staged:
+        return Staged(content, self.put, self.uploads, self.appendables)
 
     def _forget(self, bucket: str, key: str) -> None:
         self._rows.pop((bucket, key), None)
-
-    def _sweep(self) -> None:
-        """Remove what earlier runs have left: what was staged, and blobs that no row names. In a thread of its own."""
-        try:
-            for path in self._blobs.left_staged():
-                if Path(path).is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    Path(path).unlink()
-            if not self._is_settled:
-                with closing(self._directory.connect()) as index:
-                    for blob in self._blobs.unreferenced(index.blobs()):
-                        if self._is_stopping.is_set():
-                            return
-                        self._blobs.remove(blob)
-                self._is_settled = True
-        except (OSError, sqlite3.Error) as error:
-            logger.warning("what an earlier run has left behind could not be swept: %s", error)

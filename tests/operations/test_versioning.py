@@ -200,7 +200,7 @@ async def test_acl_is_that_of_a_version(versioned: OssClient):
 async def test_who_does_not_sign_may_read_the_public_version_alone(make_oss: MakeOss):
     oss = await make_oss(auth=Auth())
     store = oss.emulator.context.store
-    await store.update_bucket("examplebucket", lambda each: structs.replace(each, versioning=Versioning.ENABLED))
+    await store.buckets.update("examplebucket", lambda each: structs.replace(each, versioning=Versioning.ENABLED))
     for acl in (Acl.PUBLIC_READ, Acl.PRIVATE):
         async with store.stage(b"body", limit=4) as staged:
             await staged.commit("examplebucket", "a", attributes=ObjectAttributes(acl=acl))

@@ -40,5 +40,5 @@ async def open_store(folder: Path, clock: Clock) -> AsyncIterator[Opener]:
 async def store(open_store: Opener) -> Store:
     """An open store with the empty bucket `bucket`."""
     store = await open_store()
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     return store

@@ -43,7 +43,7 @@ async def test_a_dropped_file_is_an_object_at_its_first_get(store: Store, folder
     assert record.last_modified == clock.now()
     assert await content(store, "a/photo.jpg") == b"bytes"
     assert keys(store) == ["a/photo.jpg"]
-    assert store.stat("bucket").sizes == {StorageClass.STANDARD: 5}
+    assert store.buckets.stat("bucket").sizes == {StorageClass.STANDARD: 5}
 
 
 async def test_dropped_files_are_objects_after_adopt(store: Store, folder: Path) -> None:
@@ -80,7 +80,7 @@ async def test_the_content_type_is_guessed(store: Store, folder: Path, name: str
 
 
 async def test_a_dropped_file_gets_the_storage_class_of_its_bucket(store: Store, folder: Path) -> None:
-    await store.update_bucket("bucket", lambda bucket: structs.replace(bucket, storage_class=StorageClass.IA))
+    await store.buckets.update("bucket", lambda bucket: structs.replace(bucket, storage_class=StorageClass.IA))
     drop(folder, "key")
     assert (await store.get("bucket", "key")).attributes.storage_class is StorageClass.IA
 
@@ -254,10 +254,10 @@ async def test_files_in_the_folder_of_a_deleted_bucket_stay_and_belong_to_the_ne
     store: Store, folder: Path
 ) -> None:
     path = drop(folder, "key")
-    await store.delete_bucket("bucket")
+    await store.buckets.delete("bucket")
     assert path.exists()
     assert await store.adopt() == 0
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     assert await store.adopt() == 1
     assert keys(store) == ["key"]
 

@@ -17,7 +17,8 @@ from emulator.storage.assembly import Assembly, Slot
 from emulator.storage.blobs import Blobs
 from emulator.storage.digest import crc64
 from emulator.storage.schema import STEPS
-from emulator.storage.store import Staged, Store
+from emulator.storage.staged import Staged
+from emulator.storage.store import Store
 from tests.storage.conftest import BUCKET, Opener
 from tests.storage.test_uploads import begin, complete, crash, files, inode_of, put_part, swept
 from tests.storage.words import content, files_below, fill_disk, put, shown
@@ -600,7 +601,7 @@ async def test_acknowledged_part_outlives_a_power_cut(
     number: int, open_store: Opener, clock: Clock, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store("power")
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     upload = await begin(store, clock)
     await upload_all(store, upload, 2)
     synced: list[Path] = []

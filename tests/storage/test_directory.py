@@ -183,7 +183,7 @@ async def test_a_run_that_has_swept_is_settled(store: Store, folder: Path, open_
     await break_off(store, folder)
     [blob, *_] = litter(folder)
     store = await open_store()
-    await eventually(lambda: not blob.exists() and store._is_settled)
+    await eventually(lambda: not blob.exists() and store._upkeep.is_settled)
     await store.close()
     directory = DataDirectory(folder, "none", is_shown=True)
     assert directory.was_settled
@@ -208,7 +208,7 @@ async def test_every_durability_keeps_objects_across_a_restart(
     folder: Path, open_store: Opener, durability: str
 ) -> None:
     store = await open_store(durability)
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     for key, body in (("small", b"body"), ("large", b"x" * 3_000_000)):
         await put(store, key, body)
     await store.delete("bucket", "small")
@@ -231,7 +231,7 @@ async def test_files_folders_and_rows_are_synced_where_power_may_be_cut(
         fsync(fd)
 
     store = await open_store("power")
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     monkeypatch.setattr(os, "fsync", traced)
     record = await put(store, "key", b"body")
     assert synced == ["blobs", record.blob, record.blob[:2]]

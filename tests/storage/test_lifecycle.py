@@ -47,7 +47,7 @@ async def set_rules(store: Store, *rules: LifecycleRule, versioning: Versioning 
     def change(bucket: Bucket) -> Bucket:
         return structs.replace(bucket, lifecycle=rules, versioning=versioning or bucket.versioning)
 
-    await store.update_bucket("bucket", change)
+    await store.buckets.update("bucket", change)
 
 
 async def apply(store: Store) -> LifecycleReport:
@@ -94,10 +94,10 @@ async def test_objects_get_another_class_and_stay_as_they_are(store: Store, cloc
     after = store.find("bucket", "a")
     assert after == structs.replace(before, attributes=structs.replace(before.attributes, storage_class=IA))
     assert await content(store, "a") == b"12345"
-    assert store.stat("bucket").sizes == {IA: 5}
+    assert store.buckets.stat("bucket").sizes == {IA: 5}
     clock.step(10 * DAY)
     assert (await apply(store)).moved == 1
-    assert store.stat("bucket").counts == {ARCHIVE: 1}
+    assert store.buckets.stat("bucket").counts == {ARCHIVE: 1}
 
 
 async def test_tags_and_filters_are_those_of_the_object(store: Store, clock: HeldClock) -> None:
@@ -215,7 +215,7 @@ async def test_a_bucket_that_is_deleted_meanwhile_is_no_mistake(store: Store, cl
     clock.step(3 * DAY)
 
     async def delete() -> None:
-        await asyncio.gather(store.delete("bucket", "a"), store.delete_bucket("bucket"))
+        await asyncio.gather(store.delete("bucket", "a"), store.buckets.delete("bucket"))
 
     _, report = await held(store, delete, lambda: apply(store))
     assert isinstance(report, LifecycleReport)
@@ -290,7 +290,7 @@ async def test_versions_of_the_past_get_another_class(store: Store, clock: HeldC
     found = store.find("bucket", "a", old.version_id)
     assert found == structs.replace(old, attributes=structs.replace(old.attributes, storage_class=IA))
     assert store.find("bucket", "a") == new
-    assert store.stat("bucket").counts == {IA: 1, StorageClass.STANDARD: 1}
+    assert store.buckets.stat("bucket").counts == {IA: 1, StorageClass.STANDARD: 1}
 
 
 async def test_delete_markers_that_are_all_there_is_go(store: Store, clock: HeldClock) -> None:
@@ -316,7 +316,7 @@ async def test_a_deleted_object_is_gone_for_good_in_one_go(store: Store, folder:
     assert versions(store) == []
     await tidied(store)
     assert files_below(folder / "blobs") == []
-    await store.delete_bucket("bucket")
+    await store.buckets.delete("bucket")
 
 
 async def test_a_version_that_came_up_again_meanwhile_is_left_alone(store: Store, clock: HeldClock) -> None:

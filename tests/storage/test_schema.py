@@ -70,8 +70,8 @@ async def test_index_of_the_first_emulator_keeps_its_objects_and_takes_uploads(
 ) -> None:
     store = await open_store()
     assert await content(store, "key") == b"old"
-    assert [bucket.name for bucket in store.buckets()[0]] == ["bucket"]
-    assert (store.stat("bucket").counts, store.stat("bucket").uploads) == ({"Standard": 1}, 0)
+    assert [bucket.name for bucket in store.buckets.page()[0]] == ["bucket"]
+    assert (store.buckets.stat("bucket").counts, store.buckets.stat("bucket").uploads) == ({"Standard": 1}, 0)
     upload = MultipartUpload("bucket", "key", "0" * 32, TIME, ObjectAttributes())
     await store.uploads.begin(upload)
     assert store.uploads.find("bucket", "key", "0" * 32) == upload

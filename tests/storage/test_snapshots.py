@@ -110,7 +110,7 @@ async def test_a_kill_while_one_takes_another_s_place_leaves_one_of_them(
     await store.take_snapshot("s")
     (folder / "snapshots/s").rename(folder / "snapshots/s~")
     if stood_there:
-        await store.create_bucket(BUCKET)
+        await store.buckets.create(BUCKET)
         await put(store, "a", b"1")
         await store.take_snapshot("t")
         (folder / "snapshots/t").rename(folder / "snapshots/s")
@@ -124,7 +124,7 @@ async def test_a_snapshot_is_synced_where_power_may_be_cut(
     open_store: Opener, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store("power")
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     await put(store, "a", b"1")
     async with store.stage(b"2", limit=1) as staged_bytes:
         record = await staged_bytes.append("bucket", "log", 0, attributes=PLAIN)

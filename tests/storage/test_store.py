@@ -1,16 +1,12 @@
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
-from msgspec import structs
 
 from emulator.errors import (
-    BucketAlreadyExists,
-    BucketNotEmpty,
     FileAlreadyExists,
     InsufficientStorage,
     NoSuchBucket,
@@ -50,88 +46,21 @@ async def test_objects_are_there_after_reopening(store: Store, open_store: Opene
     record = await put(store, "key", b"kept")
     await store.close()
     store = await open_store()
-    assert store.bucket("bucket") == BUCKET
+    assert store.buckets.get("bucket") == BUCKET
     assert store.find("bucket", "key") == record
     assert await content(store, "key") == b"kept"
 
 
-# --- Buckets --------------------------------------------------------------------------------------------------------
-
-
-async def test_buckets_are_made_changed_and_deleted(store: Store) -> None:
-    await store.create_bucket(Bucket("a", BUCKET.created))
-    changed = Bucket("a", BUCKET.created, storage_class=StorageClass.IA)
-    assert await store.update_bucket("a", lambda _: changed) == changed
-    assert store.bucket("a") == changed
-    assert store.buckets() == ([changed, BUCKET], False)
-    await store.delete_bucket("a")
-    assert store.buckets() == ([BUCKET], False)
-    with pytest.raises(NoSuchBucket):
-        store.bucket("a")
-
-
-async def test_a_bucket_that_many_change_at_once_has_all_their_changes(store: Store, open_store: Opener) -> None:
-    def add(number: int) -> Callable[[Bucket], Bucket]:
-        return lambda bucket: structs.replace(bucket, documents={**bucket.documents, str(number): "set"})
-
-    await asyncio.gather(*(store.update_bucket("bucket", add(number)) for number in range(50)))
-    wanted = {str(number): "set" for number in range(50)}
-    assert store.bucket("bucket").documents == wanted
-    await store.close()
-    assert (await open_store()).bucket("bucket").documents == wanted
-
-
-async def test_a_change_that_is_refused_leaves_the_bucket_as_it_is(store: Store) -> None:
-    def refuse(bucket: Bucket) -> Bucket:
-        raise BucketAlreadyExists
-
-    with pytest.raises(BucketAlreadyExists):
-        await store.update_bucket("bucket", refuse)
-    assert store.bucket("bucket") == BUCKET
-
-
-async def test_buckets_come_in_pages(store: Store) -> None:
-    for name in ("b1", "b2", "b3", "c1"):
-        await store.create_bucket(Bucket(name, BUCKET.created))
-
-    def page(**asked: object) -> tuple[list[str], bool]:
-        buckets, is_truncated = store.buckets(**asked)
-        return [bucket.name for bucket in buckets], is_truncated
-
-    assert page(limit=2) == (["b1", "b2"], True)
-    assert page(after="b2", limit=3) == (["b3", "bucket", "c1"], False)
-    assert page(prefix="b", after="b2") == (["b3", "bucket"], False)
-
-
-async def test_a_bucket_is_made_once_and_deleted_once_and_only_when_empty(store: Store) -> None:
-    made = await asyncio.gather(
-        *(store.create_bucket(Bucket("a", BUCKET.created)) for _ in range(3)), return_exceptions=True
-    )
-    assert [type(each) for each in made] == [type(None), BucketAlreadyExists, BucketAlreadyExists]
-    await put(store, "key", bucket="a")
-    with pytest.raises(BucketNotEmpty):
-        await store.delete_bucket("a")
-    await store.delete("a", "key")
-    gone = await asyncio.gather(*(store.delete_bucket("a") for _ in range(3)), return_exceptions=True)
-    assert [type(each) for each in gone] == [type(None), NoSuchBucket, NoSuchBucket]
-
-
-async def test_the_folder_of_a_bucket_comes_and_goes_with_it(store: Store, folder: Path) -> None:
-    assert (folder / "buckets" / "bucket").is_dir()
-    await store.delete_bucket("bucket")
-    assert not (folder / "buckets" / "bucket").exists()
-
-
 async def test_every_verb_refuses_a_bucket_that_does_not_exist(store: Store, folder: Path) -> None:
-    for asked in (lambda: store.stat("x"), lambda: store.list("x"), lambda: store.bucket("x")):
+    for asked in (lambda: store.buckets.stat("x"), lambda: store.list("x"), lambda: store.buckets.get("x")):
         with pytest.raises(NoSuchBucket):
             asked()
     for change in (
         store.get("x", "key"),
         store.read("x", "key"),
         store.delete("x", "key"),
-        store.delete_bucket("x"),
-        store.update_bucket("x", lambda bucket: bucket),
+        store.buckets.delete("x"),
+        store.buckets.update("x", lambda bucket: bucket),
         store.set_attributes("x", "key", lambda _: PLAIN),
         put(store, "key", bucket="x"),
     ):
@@ -166,7 +95,7 @@ async def test_an_upload_into_a_bucket_that_has_gone_leaves_nothing(
     store: Store, folder: Path, body: bytes, forbid_overwrite: bool
 ) -> None:
     async with store.stage(body, limit=1 << 20) as staged:
-        await store.delete_bucket("bucket")
+        await store.buckets.delete("bucket")
         with pytest.raises(NoSuchBucket):
             await staged.commit("bucket", "key", attributes=PLAIN, forbid_overwrite=forbid_overwrite)
     assert files_below(folder / "staging") + files_below(folder / "blobs") == []
@@ -214,7 +143,7 @@ async def test_other_attributes_leave_bytes_and_date_as_they_are(store: Store, c
     assert after == msgspec.structs.replace(before, attributes=attributes)
     assert store.find("bucket", "key") == after
     assert await content(store, "key") == b"body"
-    assert store.stat("bucket").counts == {StorageClass.IA: 1}
+    assert store.buckets.stat("bucket").counts == {StorageClass.IA: 1}
     with pytest.raises(NoSuchKey):
         await store.set_attributes("bucket", "missing", lambda _: attributes)
 
@@ -316,8 +245,8 @@ async def test_a_reset_leaves_nothing_but_the_buckets_asked_for(store: Store, fo
     with reader:
         assert reader.read() == b"old"
     assert store.find("bucket", "a/key") is None
-    assert [bucket.name for bucket in store.buckets()[0]] == ["bucket", "fresh"]
-    assert store.stat("bucket").last_modified is None
+    assert [bucket.name for bucket in store.buckets.page()[0]] == ["bucket", "fresh"]
+    assert store.buckets.stat("bucket").last_modified is None
     assert sorted(path.name for path in (folder / "buckets").iterdir()) == ["bucket", "fresh"]
     await put(store, "a/key", b"new")
     assert await content(store, "a/key") == b"new"
@@ -337,7 +266,7 @@ async def test_an_upload_that_spans_a_reset_is_stored_whole(store: Store) -> Non
 
 async def test_without_a_tree_nothing_is_shown_and_nothing_adopted(folder: Path, open_store: Opener) -> None:
     store = await open_store(tree=False)
-    await store.create_bucket(BUCKET)
+    await store.buckets.create(BUCKET)
     await put(store, "key")
     shown(folder, "").mkdir(parents=True, exist_ok=True)
     shown(folder, "dropped").write_bytes(b"dropped")
@@ -352,4 +281,4 @@ async def test_a_closed_store_stays_closed(store: Store) -> None:
     await store.close()
     await store.close()
     with pytest.raises(RuntimeError, match="closed"):
-        await store.create_bucket(Bucket("late", BUCKET.created))
+        await store.buckets.create(Bucket("late", BUCKET.created))

@@ -200,9 +200,9 @@ async def test_existing_object_is_left_alone_when_overwriting_is_forbidden(
 async def test_bucket_with_an_upload_is_not_deleted(store: Store, clock: Clock) -> None:
     upload = await begin(store, clock)
     with pytest.raises(BucketNotEmpty, match="The bucket has Multipart Uploads"):
-        await store.delete_bucket("bucket")
+        await store.buckets.delete("bucket")
     await store.uploads.abort(upload)
-    await store.delete_bucket("bucket")
+    await store.buckets.delete("bucket")
     with pytest.raises(NoSuchBucket):
         await store.uploads.begin(upload)
 
@@ -212,7 +212,7 @@ async def test_bucket_tells_how_many_uploads_and_parts_it_has(store: Store, cloc
     await begin(store, clock, "other", upload_id="1" * 32)
     for number in (1, 2, 3):
         await put_part(store, upload, number, b"part")
-    stat = store.stat("bucket")
+    stat = store.buckets.stat("bucket")
     assert (stat.uploads, stat.parts, stat.counts) == (2, 3, {})
 
 
@@ -229,13 +229,13 @@ async def test_parts_come_in_pages(store: Store, clock: Clock) -> None:
 
 async def crash(store: Store) -> None:
     """Close the store so that the next start takes it for killed."""
-    store._is_settled = False
+    store._upkeep.is_settled = False
     await store.close()
 
 
 async def swept(store: Store) -> None:
     """Wait until what earlier runs left has been swept."""
-    await asyncio.to_thread(store._sweeper.submit(lambda: None).result, 10)
+    await asyncio.to_thread(store._upkeep._sweeper.submit(lambda: None).result, 10)
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
@@ -276,7 +276,7 @@ async def test_reset_forgets_uploads(store: Store, clock: Clock) -> None:
     await put_part(store, upload, 1, b"part")
     await store.reset([BUCKET])
     assert store.uploads.find("bucket", "key", upload.id) is None
-    assert store.stat("bucket").parts == 0
+    assert store.buckets.stat("bucket").parts == 0
 
 
 @pytest.mark.parametrize("body", [b"small", LARGE], ids=["small", "large"])

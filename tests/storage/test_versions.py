@@ -16,7 +16,7 @@ ENABLED, SUSPENDED = Versioning.ENABLED, Versioning.SUSPENDED
 
 
 async def keep(store: Store, versioning: Versioning) -> None:
-    await store.update_bucket("bucket", lambda bucket: structs.replace(bucket, versioning=versioning))
+    await store.buckets.update("bucket", lambda bucket: structs.replace(bucket, versioning=versioning))
 
 
 async def read(store: Store, key: str, version_id: str | None = None) -> bytes:
@@ -119,7 +119,7 @@ async def test_attributes_of_one_version_change_alone(store: Store) -> None:
     await store.set_attributes(
         "bucket", "key", lambda each: structs.replace(each, storage_class=StorageClass.IA), first.version_id
     )
-    assert store.stat("bucket").sizes == {StorageClass.IA: 1, StorageClass.STANDARD: 2}
+    assert store.buckets.stat("bucket").sizes == {StorageClass.IA: 1, StorageClass.STANDARD: 2}
     with pytest.raises(NoSuchVersion):
         await store.set_attributes("bucket", "key", lambda each: each, "null")
 
@@ -128,11 +128,11 @@ async def test_bucket_with_a_marker_alone_is_not_empty(store: Store) -> None:
     await keep(store, ENABLED)
     deletion = await store.delete("bucket", "key")
     with pytest.raises(BucketNotEmpty):
-        await store.delete_bucket("bucket")
-    assert store.stat("bucket").delete_markers == 1
+        await store.buckets.delete("bucket")
+    assert store.buckets.stat("bucket").delete_markers == 1
     await store.delete("bucket", "key", deletion.marker_id)
-    assert store.stat("bucket").delete_markers == 0
-    await store.delete_bucket("bucket")
+    assert store.buckets.stat("bucket").delete_markers == 0
+    await store.buckets.delete("bucket")
 
 
 async def test_dropped_file_becomes_a_version_and_the_old_one_stays(store: Store, folder: Path) -> None:
@@ -247,7 +247,7 @@ async def test_any_sequence_of_changes_leaves_what_it_must(store: Store, folder:
             if body is not None:
                 assert await read(store, key, version_id) == body
     bodies = [body for stack in model.stacks.values() for _, body in stack if body is not None]
-    stat = store.stat("bucket")
+    stat = store.buckets.stat("bucket")
     assert sum(stat.sizes.values()) == sum(map(len, bodies))
     assert (sum(stat.counts.values()), stat.delete_markers) == (len(bodies), len(expected) - len(bodies))
     await tidied(store)

@@ -43,6 +43,7 @@ EXPECTED = {
     "look": '"hint": "The application server answered 500 to POST /_emulator/receiver?status=500',
     "adopt": '{"adopted":1}',
     "lifecycle": "1 False\n",
+    "restore": "403 InvalidObjectState\nb'hello'\n",
     "website": "b'<h1>Hello</h1>'\n",
     "reset with a token": "204",
 }

@@ -7,7 +7,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY emulator ./emulator
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 RUN python -m venv --without-pip /opt/oss-emulator \
-    && pip --python /opt/oss-emulator/bin/python install --no-cache-dir "$(echo /wheels/oss_emulator-*.whl)[tls]"
+    && pip --python /opt/oss-emulator/bin/python install --no-cache-dir "$(echo /wheels/oss_emulator-*.whl)[tls,image]"
 
 FROM python:${PYTHON}-slim
 COPY --from=build /opt/oss-emulator /opt/oss-emulator

@@ -2,7 +2,8 @@
 
 Two dangers: another machine that changes the state of an emulator bound to more than loopback, and a web page that
 makes the developer's browser do so, or reads what is kept here, either across origins or by DNS rebinding (the page's
-own name, pointed at 127.0.0.1).
+own name, pointed at 127.0.0.1). Objects are web pages, too, and those that are opened by the path of their bucket have
+the emulator's own origin: a page may only ask from below `/_emulator/`.
 """
 
 import hmac
@@ -21,8 +22,9 @@ def check_origin(config: Config, request: OssRequest) -> None:
     """Refuse what a foreign web page may have sent.
 
     Raises:
-        Refusal: 403, for a Host that is none of the emulator's names, an Origin that is not this Host, or what a
-            browser says that another origin's page has asked for (an image or a script has no Origin). A link that is
+        Refusal: 403, for a Host that is none of the emulator's names, an Origin that is not this Host, what a
+            browser says that another origin's page has asked for (an image or a script has no Origin), or a page that
+            is an object. A link that is
             followed here is fine: the page that has it does not see where it leads.
     """
     host = request.headers.get("host", "")  # not `request.host`, which can come from X-Forwarded-Host
@@ -38,6 +40,8 @@ def check_origin(config: Config, request: OssRequest) -> None:
         raise _refusal_of_pages(f"of {origin!r}")
     if request.headers.get("sec-fetch-site") in _FOREIGN_SITES and not _is_followed_link(request):
         raise _refusal_of_pages("of another origin")
+    if _is_of_own_origin(request) and not _is_own_page(request, host):
+        raise _refusal_of_pages("that lie in a bucket")
 
 
 def check_change(config: Config, request: OssRequest) -> None:
@@ -83,8 +87,20 @@ def _refusal_of_pages(which: str) -> Refusal:
     return Refusal(
         403,
         f"The control endpoints do not answer to web pages {which}.",
-        "Only pages that the emulator itself serves may use them from a browser; let your server or your test ask.",
+        "Only pages below /_emulator/ may use them from a browser; let your server or your test ask.",
     )
+
+
+def _is_of_own_origin(request: OssRequest) -> bool:
+    """Whether a page that has the emulator's origin asks, be it an object or the emulator's own."""
+    says_so = request.headers.get("sec-fetch-site") == "same-origin" and not _is_followed_link(request)
+    return says_so or "origin" in request.headers
+
+
+def _is_own_page(request: OssRequest, host: str) -> bool:
+    """Whether the page that asks lies below `/_emulator/`. One that hides where it lies does not."""
+    _, _, address = request.headers.get("referer", "").partition("://")
+    return address.lower().startswith(f"{host.lower()}/_emulator/")
 
 
 def _is_followed_link(request: OssRequest) -> bool:

@@ -101,3 +101,22 @@ def test_page_of_another_origin_cannot_fetch_the_events(site: Site, make_emulato
     url = json.dumps(f"{emulator.endpoint}/_emulator/events")
     assert site.run(f"seen(fetch({url}))") == {"failure": "Failed to fetch"}
     assert site.run(f"seen(fetch({url}, {{mode: 'no-cors'}}))") == {"failure": "Failed to fetch"}
+
+
+def test_page_that_is_an_object_can_neither_follow_nor_change_anything(
+    browser: Browser, site: Site, make_emulator: MakeEmulator
+) -> None:
+    emulator = make_emulator()
+    bucket = bucket_of(emulator)
+    bucket.put_object("page.html", b"<h1>An upload</h1>", headers={"Content-Type": "text/html"})
+    bucket.put_object_acl("page.html", "public-read")
+    upload = upload_url(site, emulator).replace(emulator.endpoint, "")
+    page = f"{emulator.endpoint}/examplebucket/page.html"
+    assert browser.visit(page, follow("/_emulator/events", upload)) == REFUSED
+    reset = """return page.evaluate(async () => {
+      const answers = await Promise.all(["no-referrer", "unsafe-url"].map((referrerPolicy) =>
+        fetch("/_emulator/reset", {method: "POST", referrerPolicy})));
+      return answers.map((answer) => answer.status);
+    });"""
+    assert browser.visit(page, reset) == [403, 403]
+    assert bucket.get_object("page.html").read() == b"<h1>An upload</h1>"

@@ -85,7 +85,29 @@ def test_a_forwarded_host_does_not_make_a_foreign_name_an_own_one():
 
 
 def test_a_page_of_the_emulator_s_own_origin_is_answered():
-    check_origin(CONFIG, request(host="localhost:8280", origin="http://localhost:8280"))
+    check_origin(
+        CONFIG,
+        request(
+            host="localhost:8280",
+            origin="http://localhost:8280",
+            referer="http://localhost:8280/_emulator/health",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"referer": "http://localhost:8280/examplebucket/page.html"}, id="an object"),
+        pytest.param({"referer": "http://localhost:8280/"}, id="what says no more than its origin"),
+        pytest.param({}, id="what hides where it lies"),
+        pytest.param({"referer": "http://evil.example.com/localhost:8280/_emulator/"}, id="what lies"),
+    ],
+)
+@pytest.mark.parametrize("how", [{"origin": "http://localhost:8280"}, {"sec_fetch_site": "same-origin"}])
+def test_a_page_that_is_an_object_is_refused(headers, how):
+    with pytest.raises(Refusal, match="that lie in a bucket"):
+        check_origin(CONFIG, request("POST", host="localhost:8280", **headers, **how))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +138,14 @@ def test_what_a_page_of_another_origin_embeds_is_refused(site, headers):
     "headers",
     [
         pytest.param({"sec_fetch_site": "none", "sec_fetch_mode": "navigate"}, id="typed in"),
-        pytest.param({"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, id="a page of the emulator's own"),
+        pytest.param(
+            {
+                "sec_fetch_site": "same-origin",
+                "sec_fetch_mode": "cors",
+                "referer": "http://localhost:8280/_emulator/receiver",
+            },
+            id="a page of the emulator's own",
+        ),
         pytest.param(
             {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"},
             id="a link that is followed",

@@ -8,7 +8,11 @@ from emulator.cli.command import Commands
 def add_to(commands: Commands) -> None:
     """Describe the command."""
     text = "print the operations of OSS, and which of them are emulated"
-    commands.add_parser("operations", help=text, description=text).set_defaults(run=run)
+    description = (
+        f"{text}. What is stored only is checked, kept and given back, and has no effect here; what is not emulated "
+        "answers 501."
+    )
+    commands.add_parser("operations", help=text, description=description).set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

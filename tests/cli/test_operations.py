@@ -13,5 +13,6 @@ def test_operations_prints_every_row_of_the_table(capsys):
     assert [tuple(re.split("  +", line)) for line in lines] == [(row.name, row.state, row.route) for row in TABLE.rows]
     states = {line.split()[0]: re.split("  +", line)[1] for line in lines}
     assert states["PutObject"] == "emulated"
+    assert states["PutStyle"] == "emulated"  # x-oss-process=style/NAME follows it
     assert states["PutBucketAccessMonitor"] == "stored only"
     assert states["PutBucketRTC"] == "not emulated"

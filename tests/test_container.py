@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +92,12 @@ def test_image_s_settings_leave_every_flag_usable(flags: dict[str, object]) -> N
 def copied() -> list[str]:
     """What the build takes from the repository."""
     return [source for each in BUILD if each.word == "COPY" for source in each.text.split()[:-1]]
+
+
+def test_image_has_every_extra_because_nobody_can_add_one() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
+    (installed,) = re.findall(r"\.whl\)\[([a-z,]+)\]", "\n".join(each.text for each in BUILD))
+    assert set(installed.split(",")) == extras - {"test", "check"}
 
 
 def test_build_is_sent_what_it_copies_and_no_more() -> None:

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 import oss2
 import pytest
+from PIL import Image
 
 from emulator import Config, EmulatorThread
 from emulator.config import Control, Server, Storage
@@ -45,6 +46,8 @@ EXPECTED = {
     "lifecycle": "1 False\n",
     "restore": "403 InvalidObjectState\nb'hello'\n",
     "website": "b'<h1>Hello</h1>'\n",
+    "versions": "False\nb'hello'\n",
+    "images": '"ImageWidth": {\\n    "value": "400"',
     "reset with a token": "204",
 }
 OF_ANOTHER_MACHINE = ("reset with a token",)
@@ -90,6 +93,7 @@ def folder(tmp_path: Path) -> Path:
     """What a reader has in the folder where the examples are pasted."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/index.html").write_text("hello")
+    Image.new("RGB", (400, 300)).save(tmp_path / "photo.jpg")
     (tmp_path / "package.json").write_text('{"scripts": {"test": "node tests.js"}}')
     (tmp_path / "tests.js").write_text("console.log(`the tests use ${process.env.OSS_BUCKET}`)")
     return tmp_path

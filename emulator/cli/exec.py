@@ -43,8 +43,8 @@ def add_to(commands: Commands) -> None:
         "exec",
         help="run a command beside an emulator of its own",
         description="Run COMMAND while an emulator on a free port, with its objects in a temporary folder, serves it: "
-        "OSS_ENDPOINT, OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_REGION and OSS_BUCKET say where. Exit with the "
-        "status of COMMAND.",
+        "OSS_ENDPOINT, OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_REGION and OSS_BUCKET say where, with --tls also "
+        "OSS_HTTPS_ENDPOINT and OSS_CA_FILE. Exit with the status of COMMAND.",
         usage="oss-emulator exec [options of serve] -- COMMAND [ARGUMENT ...]",
     )
     command.set_defaults(run=run)

@@ -46,6 +46,7 @@ EXPECTED = {
     "lifecycle": "1 False\n",
     "restore": "403 InvalidObjectState\nb'hello'\n",
     "website": "b'<h1>Hello</h1>'\n",
+    "policy": "b'hello'\n",
     "versions": "False\nb'hello'\n",
     "images": '"ImageWidth": {\\n    "value": "400"',
     "reset with a token": "204",

@@ -19,11 +19,12 @@ MAX_PROCESS_BYTES = 64 * 1024
 _PARAMETER = "x-oss-process"
 
 
-@operation("ProcessObject", "POST /{bucket}/{key}?x-oss-process")
+@operation("ProcessObject", "POST /{bucket}/{key}?x-oss-process", action="PostProcessTask")
 async def process_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Do with the object what the body says: `x-oss-process=...`, percent-encoded or not.
 
-    Source: the SDKs for Python, Android and iOS, and for Node.js, which encodes it. Guess: the limit of its length.
+    Source: the SDKs for Python, Android and iOS, and for Node.js, which encodes it; "Save processed images" for the
+    permission. Guess: the limit of its length; that trigger/callback asks for the same permission.
     Differs: of all processes there are `trigger/callback` and those of images.
     Raises: InvalidArgument, InvalidDigest, NoSuchKey, NotImplemented, CallbackFailed, BucketCallbackPolicyNotExist, and
     those of `save_processed`.

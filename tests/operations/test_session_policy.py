@@ -156,7 +156,7 @@ async def test_processing_asks_for_reading_the_source_and_writing_what_is_saved(
     for key in ("up/a", "secret"):
         await owner.put(key, picture())
     save = f"x-oss-process=image/rotate,90|sys/saveas,o_{encoded('up/b')}"
-    process = {**UPLOAD, "Action": "oss:ProcessObject", "Resource": "*"}
+    process = {**UPLOAD, "Action": "oss:PostProcessTask", "Resource": "*"}
     session = await make_session(UPLOAD, {**UPLOAD, "Action": "oss:GetObject"}, process)
     assert (await session.request("POST", "/examplebucket/up/a?x-oss-process", body=save)).status == 200
     denied = await session.request("POST", "/examplebucket/secret?x-oss-process", body=save)

@@ -37,7 +37,7 @@ def make_request(line: str, *header_names: str) -> OssRequest:
 PERMISSIONS = {
     *("GetObject", "PutObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "RestoreObject"),
     *("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging", "ListParts", "AbortMultipartUpload"),
-    *("ProcessObject", "CleanRestoredObject"),
+    *("PostProcessTask", "CleanRestoredObject"),
 }
 
 

@@ -2,6 +2,7 @@
 clients who cannot be made to pay (request payment), and who would open what is to stay closed (public access block).
 
 Source: "Hotlink protection", "PutBucketReferer"; "PutBucketRequestPayment".
+Guess: a form is judged by its Referer as a signed URL is, for neither has an Authorization header.
 """
 
 import re
@@ -28,7 +29,7 @@ def restrict(bucket: Bucket, request: OssRequest) -> None:
             BucketName=bucket.name,
         )
     referer = bucket.documents.get("referer")
-    is_owner = principal.signature == "off" or "authorization" in request.headers  # anything but a link
+    is_owner = principal.signature == "off" or "authorization" in request.headers  # anything but a link or a form
     is_page = bucket.website is not None and principal.is_anonymous  # also where it names no key
     if referer is not None and not is_owner and (request.key or is_page):
         rules = _read_rules(referer)
@@ -41,7 +42,9 @@ def restrict(bucket: Bucket, request: OssRequest) -> None:
 
 
 class RefererRules(msgspec.Struct, frozen=True):
-    """From which pages an unsigned request, or a signed URL, is served. Patterns are lower-case, and texts they begin.
+    """From which pages an unsigned request, a signed URL or a form is served.
+
+    Patterns are lower-case, and fit the texts that begin with them.
 
     Guess: what is cut off of the Referer is cut off of the patterns too; case does not count.
     """

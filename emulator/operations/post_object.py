@@ -11,6 +11,7 @@ from msgspec import structs
 from emulator.auth.post_policy import Policy, SizeRange, check_policy, parse_policy
 from emulator.auth.post_signature import authenticate_form
 from emulator.auth.public_access import check_object_acl
+from emulator.auth.restrictions import restrict
 from emulator.callback.spec import CallbackSpec
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, EntityTooSmall, InvalidArgument, InvalidPolicyDocument
@@ -139,8 +140,9 @@ def _authorize(ctx: Context, request: OssRequest, form: Form, key: str) -> SizeR
             policy, bucket=request.bucket, fields=form.fields, file_type=form.content_type, now=request.received
         )
         size = policy.size
-    sent = structs.replace(request, principal=principal)
+    sent = structs.replace(request, principal=principal, address=structs.replace(request.address, key=key))
     check_access(ctx, sent, "PutObject", request.bucket, key, is_form=True)
+    restrict(ctx.store.buckets.get(request.bucket), sent)
     return size
 
 

@@ -488,6 +488,36 @@ async def test_anonymous_form_into_a_public_bucket_is_taken(make_oss: MakeOss) -
     assert (await post(oss, form({"key": "a.txt"}))).status == 204
 
 
+@pytest.mark.guess
+async def test_form_is_judged_by_the_page_that_it_comes_from(make_oss: MakeOss, clock: HeldClock) -> None:
+    trusting = await make_oss(clock)
+    rules = (
+        "<RefererConfiguration><AllowEmptyReferer>false</AllowEmptyReferer>"
+        "<RefererList><Referer>http://a.test</Referer></RefererList></RefererConfiguration>"
+    )
+    assert (await trusting.request("PUT", "/examplebucket?referer", body=rules)).status == 200
+    await trusting.emulator.stop()
+    oss = await make_oss(clock, auth=AUTH)
+    body = form({"key": "a.txt", **signed()})
+    for headers in ({}, {"Referer": "http://b.test/"}):
+        response = await post(oss, body, **headers)
+        assert (response.status, response.message) == (403, "You are denied by bucket referer policy.")
+    assert objects(oss) == {}
+    assert (await post(oss, body, Referer="http://a.test/page")).status == 204
+
+
+async def test_anonymous_form_cannot_be_made_to_pay(make_oss: MakeOss, clock: HeldClock) -> None:
+    buckets = (ConfiguredBucket(name="examplebucket", acl=Acl.PUBLIC_READ_WRITE),)
+    trusting = await make_oss(clock, buckets=buckets)
+    payer = "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>"
+    assert (await trusting.request("PUT", "/examplebucket?requestPayment", body=payer)).status == 200
+    await trusting.emulator.stop()
+    oss = await make_oss(clock, auth=AUTH, buckets=buckets)
+    response = await refusal(oss, form({"key": "a.txt"}))
+    assert (response.status, response.message) == (403, "Access denied for requester pay bucket")
+    assert (await post(oss, form({"key": "a.txt", **signed()}))).status == 204
+
+
 async def test_v4_policy_without_the_conditions_asked_for_is_accepted_with_a_warning(
     signing: OssClient, make_oss: MakeOss, clock: HeldClock, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from emulator.context import Context
-from emulator.errors import EntityTooLarge, InvalidArgument, MissingArgument
+from emulator.errors import EntityTooLarge, InvalidArgument, InvalidObjectState, MissingArgument
 from emulator.model import StorageClass
 from emulator.operations._table import operation
 from emulator.operations._upload import stage_body
@@ -27,9 +27,9 @@ async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
     What the request says about the object counts when it is begun, and is not even looked at later.
 
     Source: "AppendObject"; the suites of the Java and Go SDKs for the order of the checks.
-    Guess: what OSS answers to an archive class, which it does not append to.
+    Guess: what OSS answers to an archive class, which it does not append to, be the object begun or archived since.
     Raises: MissingArgument, InvalidArgument, ObjectNotAppendable, PositionNotEqualToLength, EntityTooLarge,
-    InvalidDigest, InvalidCRC64, MissingContentLength, AppendSealedObjectNotAllowed.
+    InvalidDigest, InvalidCRC64, MissingContentLength, AppendSealedObjectNotAllowed, InvalidObjectState.
     """
     check_key(request.key)
     position = _parse_position(request)
@@ -40,6 +40,8 @@ async def append_object(ctx: Context, request: OssRequest) -> OssResponse:
         _check_class(attributes.storage_class)
     else:
         attributes = record.attributes
+        if attributes.storage_class.is_archive:  # by a lifecycle rule
+            raise InvalidObjectState(hint=f"The object is of class {attributes.storage_class} by now.")
     limit = ctx.config.limits.max_object_bytes
     if position >= limit:
         raise EntityTooLarge(hint=f"The object has {position} bytes already; it takes at most {limit}.")

@@ -97,5 +97,6 @@ def remove_markers(
 
 
 def _moved(record: ObjectRecord, storage_class: StorageClass) -> ObjectRecord:
-    """`record` in another class; its Last-Modified stays."""
-    return structs.replace(record, attributes=structs.replace(record.attributes, storage_class=storage_class))
+    """`record` in another class; its Last-Modified stays. Guess: what was restored is not so in a colder archive."""
+    attributes = structs.replace(record.attributes, storage_class=storage_class, restoration=None)
+    return structs.replace(record, attributes=attributes)

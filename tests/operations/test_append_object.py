@@ -358,3 +358,20 @@ async def test_what_takes_the_place_of_a_sealed_object_is_not_sealed(oss: OssCli
     await oss.request("DELETE", "/examplebucket/log")
     await append(oss, 0, b"hello")
     assert (await append(oss, 5, b" you")).status == 200
+
+
+@pytest.mark.guess
+async def test_nothing_is_appended_to_what_a_rule_has_archived(make_oss: MakeOss, clock: HeldClock) -> None:
+    oss = await make_oss(clock=clock)
+    assert (await append(oss, 0, b"CONTENT")).status == 200
+    rule = (
+        "<Rule><ID>r</ID><Prefix>log</Prefix><Status>Enabled</Status>"
+        "<Transition><Days>1</Days><StorageClass>Archive</StorageClass></Transition></Rule>"
+    )
+    body = f"<LifecycleConfiguration>{rule}</LifecycleConfiguration>"
+    assert (await oss.request("PUT", "/examplebucket?lifecycle", body=body)).status == 200
+    clock.step(3 * 24 * 3600)
+    assert (await oss.request("POST", "/_emulator/lifecycle/apply")).status == 200
+    answer = await append(oss, 7, b"more")
+    assert (answer.status, answer.code) == (403, "InvalidObjectState")
+    assert (await oss.request("HEAD", "/examplebucket/log")).headers["content-length"] == "7"

@@ -319,3 +319,22 @@ async def test_archives_of_a_bucket_that_says_so_are_read_directly_but_cold_ones
         assert (await oss.request("PUT", "/examplebucket?bucketArchiveDirectRead", body=body)).status == 200
         assert (await oss.get("a")).status == status
         assert (await oss.get("cold")).status == 403
+
+
+@pytest.mark.guess
+async def test_what_a_rule_moves_to_a_colder_archive_is_restored_no_more(oss: OssClient, clock: HeldClock) -> None:
+    await archive(oss)
+    await restore(oss)
+    clock.step(2)
+    assert (await oss.get("a")).body == b"hello"
+    rule = (
+        "<Rule><ID>r</ID><Prefix>a</Prefix><Status>Enabled</Status><Transition>"
+        "<CreatedBeforeDate>2030-01-01T00:00:00.000Z</CreatedBeforeDate><StorageClass>ColdArchive</StorageClass>"
+        "</Transition></Rule>"
+    )
+    body = f"<LifecycleConfiguration>{rule}</LifecycleConfiguration>"
+    assert (await oss.request("PUT", "/examplebucket?lifecycle", body=body)).status == 200
+    assert (await oss.request("POST", "/_emulator/lifecycle/apply")).status == 200
+    assert await state(oss) is None
+    assert (await oss.get("a")).code == "InvalidObjectState"
+    assert (await restore(oss)).status == 202

@@ -1,64 +1,26 @@
 """`kill -9` amid appends, parts and completions: what was acknowledged is there, what was not is all or nothing."""
 
-import asyncio
 import os
 import random
-import signal
-from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from emulator.storage.digest import digests
-from emulator.storage.index import Index
-from tests.client import Connection, Response
+from tests.killing import Client, survive
 from tests.operations.uploads import listed
-from tests.serving import TIMEOUT_SECONDS, serving
-from tests.storage.words import eventually, files_below
 
-KILLS = 20
 LOGS = UPLOADS = 8
 APPENDED_SIZES = [0, 10, 1000, 60_000, 300_000]
 PART_SIZES = [102_400, 150_000, 1_000_000]
-BYTES = random.Random(0).randbytes(max(PART_SIZES))
 
 
 def etag(body: bytes) -> str:
     return f'"{digests(body).etag}"'
 
 
-class Client:
-    """One client with a key that nobody else touches, so that it knows what must be there."""
-
-    def __init__(self, key: str, data: Path, chance: random.Random) -> None:
-        self.key = key
-        self.file = data / "buckets" / "examplebucket" / key
-        self.chance = chance
-        self.acknowledged = 0
-
-    async def work(self, endpoint: str) -> None:
-        """Do one thing after the other until the server is killed."""
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            async with await Connection.open(endpoint) as self.connection:
-                while True:
-                    await self.step()
-                    self.acknowledged += 1
-
-    async def verify(self, endpoint: str) -> None:
-        """See what is there, which must be what was acknowledged, with what was under way or without."""
-        async with await Connection.open(endpoint) as self.connection:
-            await self.look()
-
-    async def step(self) -> None:
-        raise NotImplementedError
-
-    async def look(self) -> None:
-        raise NotImplementedError
-
-    async def ask(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Response:
-        head = f"{method} /examplebucket{target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-        await self.connection.send(head.encode() + body)
-        return await self.connection.receive(method)
+class Reader(Client):
+    """One who reads its key back whole."""
 
     async def read(self, expected_type: str) -> bytes | None:
         """The object's bytes, which the tree must show, too; `None` if there is none."""
@@ -71,11 +33,8 @@ class Client:
         assert self.file.read_bytes() == response.body
         return response.body
 
-    def some_bytes(self, size: int) -> bytes:
-        return (b"%d " % self.chance.randrange(1 << 40) + BYTES)[:size]
 
-
-class Log(Client):
+class Log(Reader):
     """Appends to its key, and now and then deletes it."""
 
     body: bytes | None = None
@@ -99,7 +58,7 @@ class Log(Client):
         self.body, self.possible = found, ()
 
 
-class Upload(Client):
+class Upload(Reader):
     """Uploads its key in parts, some of them twice, and completes or aborts that."""
 
     body: bytes | None = None
@@ -172,19 +131,6 @@ class Upload(Client):
         assert found == {number: etag(part) for number, part in self.parts.items()}
 
 
-async def check(endpoint: str, data: Path, clients: list[Client]) -> None:
-    """What every client knows of is there, and nothing else is kept."""
-    for client in clients:
-        await client.verify(endpoint)
-
-    def needed() -> set[str]:
-        with closing(Index(data / "index.sqlite", "process")) as index:
-            return set(index.blobs())
-
-    await eventually(lambda: list((data / "staging").iterdir()) == [])
-    await eventually(lambda: {path.name for path in files_below(data / "blobs")} == needed())
-
-
 @pytest.mark.slow
 async def test_uploads_and_appends_go_on_after_every_kill(tmp_path: Path) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.randrange(1 << 32))
@@ -195,20 +141,4 @@ async def test_uploads_and_appends_go_on_after_every_kill(tmp_path: Path) -> Non
         *(Log(f"logs/{number}", data, random.Random(chance.random())) for number in range(LOGS)),
         *(Upload(f"files/{number}", data, random.Random(chance.random())) for number in range(UPLOADS)),
     ]
-    serve = ("--data-dir", str(data), "--log-level", "error")
-    for _ in range(KILLS):
-        with serving(tmp_path, *serve, OSS_EMULATOR_AUTH_MODE="off") as (process, endpoint):
-            await check(endpoint, data, clients)
-            working = [asyncio.ensure_future(client.work(endpoint)) for client in clients]
-            await asyncio.sleep(chance.uniform(0.05, 0.4))
-            process.kill()
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                await asyncio.gather(*working)
-    for _ in range(2):  # after the last kill, and after a stop in good order
-        with serving(tmp_path, *serve, OSS_EMULATOR_AUTH_MODE="off") as (process, endpoint):
-            await check(endpoint, data, clients)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_SECONDS) == 0
-    assert sum(client.acknowledged for client in clients) > 10 * KILLS
-    assert all(client.acknowledged for client in clients)
-    print([client.acknowledged for client in clients])
+    await survive(tmp_path, clients, chance, kills=20)

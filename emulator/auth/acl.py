@@ -74,7 +74,7 @@ def _not_for_anonymous(action: str, bucket: Bucket) -> AccessDenied:
     hint = f"{action} needs a signature, whatever the ACL of the bucket {bucket.name} (`{bucket.acl}`) is."
     if action in _OBJECT_MESSAGES:
         return AccessDenied(_OBJECT_MESSAGES[action], ec="", hint=hint)
-    if "Object" in action and action not in _LISTS:
+    if ("Object" in action and action not in _LISTS) or action == "PostProcessTask":
         return AccessDenied("You have no right to access this object.", ec="", hint=hint)
     if action in _LISTS:
         hint += " `auth.anonymous_list` opens the listing of public buckets."

@@ -91,6 +91,9 @@ def test_anonymous_may_do_what_the_acl_opens(action: str, bucket: Acl, own: Acl 
             "PutObjectAcl", WRITE, WRITE, "You do not have write acl permission on this object.", None, id="write ACL"
         ),
         pytest.param("PutObjectTagging", WRITE, WRITE, "You have no right to access this object.", None, id="tagging"),
+        pytest.param(
+            "PostProcessTask", WRITE, WRITE, "You have no right to access this object.", None, id="processing"
+        ),
     ],
 )
 def test_anonymous_may_not_do_what_the_acl_does_not_open(

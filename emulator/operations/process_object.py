@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from emulator.context import Context
 from emulator.errors import EntityTooLarge, InvalidArgument, OperationNotImplemented
+from emulator.operations._reading import follow
 from emulator.operations._table import operation
 from emulator.operations._upload import accept_callback, call_back
 from emulator.operations.process_image import save_processed
@@ -54,8 +55,9 @@ async def trigger_callback(ctx: Context, request: OssRequest, parameters: str) -
     `parameters` are `callback_<base64>,callback-var_<base64>`; the second may be empty, or absent.
 
     Source: the SDKs for Android and iOS. Guess: the variable `operation`; and that the answer has the headers of the
-    callback's answer alone, as nothing has been stored.
-    Raises: InvalidArgument, NoSuchKey, NoSuchVersion, MethodNotAllowed, CallbackFailed, BucketCallbackPolicyNotExist.
+    callback's answer alone, as nothing has been stored; and that of a symbolic link it tells what a reader gets.
+    Raises: InvalidArgument, NoSuchKey, NoSuchVersion, MethodNotAllowed, SymlinkTargetNotExist, InvalidTargetType,
+    CallbackFailed, BucketCallbackPolicyNotExist.
     """
     given: dict[str, str] = {}
     for parameter in parameters.split(","):
@@ -70,7 +72,7 @@ async def trigger_callback(ctx: Context, request: OssRequest, parameters: str) -
         given[name] = value
     version_id = read_version_id(request)
     callback = await accept_callback(ctx, request, given.get("callback", ""), given.get("callback-var") or None)
-    record = await ctx.store.get(request.bucket, request.key, version_id)
+    record = await follow(ctx, request, await ctx.store.get(request.bucket, request.key, version_id))
     if callback is None:
         return OssResponse(200)
     return await call_back(ctx, request, record, callback, operation="ProcessObject", headers={})

@@ -142,3 +142,15 @@ async def test_nobody_triggers_without_a_signature(make_oss: MakeOss) -> None:
     oss = await make_oss(auth=Auth())
     response = await process(oss, trigger({"callbackUrl": "http://127.0.0.1:1/", "callbackBody": "a"}))
     assert (response.status, response.code) == (403, "AccessDenied")
+
+
+@pytest.mark.guess
+async def test_of_a_link_it_is_told_what_a_reader_gets(oss: OssClient, application: ApplicationServer) -> None:
+    await oss.put("a.txt", b"hello")
+    await oss.request("PUT", "/examplebucket/link?symlink", headers={"x-oss-symlink-target": "a.txt"})
+    callback = {"callbackUrl": application.url(), "callbackBody": "${object} ${size} ${etag}"}
+    assert (await process(oss, trigger(callback), "link")).body == OK
+    assert application.bodies == [f"link 5 {ETAG}".encode()]
+    await oss.request("DELETE", "/examplebucket/a.txt")
+    assert (await process(oss, trigger(callback), "link")).code == "SymlinkTargetNotExist"
+    assert len(application.bodies) == 1

@@ -16,9 +16,10 @@ from emulator.errors import (
 )
 from emulator.model import Bucket, StorageClass
 from emulator.operations._document import document_response, endpoints, location, read_document
+from emulator.operations._setting import with_document
 from emulator.operations._table import operation
 from emulator.operations.bucket_acl import parse_bucket_acl
-from emulator.operations.bucket_settings import RESOURCE_GROUP, check_resource_group, with_document
+from emulator.operations.bucket_settings import RESOURCE_GROUP, check_resource_group
 from emulator.wire.address import check_bucket_name
 from emulator.wire.dates import format_iso_date
 from emulator.wire.request import OssRequest

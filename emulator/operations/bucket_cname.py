@@ -14,8 +14,8 @@ from emulator.context import Context
 from emulator.errors import CnameDenied, CnameTokenNotFound, InvalidArgument, NeedVerifyDomainOwnership
 from emulator.model import Bucket
 from emulator.operations._document import document_response, kept_response, read_setting
+from emulator.operations._setting import with_document
 from emulator.operations._table import operation
-from emulator.operations.bucket_settings import with_document
 from emulator.wire.dates import format_http_date, format_iso_date, parse_http_date
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse

@@ -9,8 +9,8 @@ from emulator.context import Context
 from emulator.errors import InvalidArgument, InventoryConfigurationAlreadyExists, NoSuchInventory
 from emulator.model import Bucket
 from emulator.operations._document import document_response, kept_response, read_setting
+from emulator.operations._setting import with_document
 from emulator.operations._table import operation
-from emulator.operations.bucket_settings import with_document
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 from emulator.wire.schema import parse_schema

@@ -10,8 +10,8 @@ from emulator.context import Context
 from emulator.errors import EntityTooLarge, InlineDataTooLarge, InvalidPolicyDocument, NoSuchBucketPolicy
 from emulator.operations._access import POLICY
 from emulator.operations._document import document_response
+from emulator.operations._setting import with_document
 from emulator.operations._table import TABLE, operation
-from emulator.operations.bucket_settings import with_document
 from emulator.wildcard import fits
 from emulator.wire.digests import check_content_md5
 from emulator.wire.request import OssRequest

@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 from emulator.context import Context
 from emulator.errors import InvalidTag, InvalidTaggingKey, RepeatedTags, TooManyTags
 from emulator.model import Bucket
+from emulator.operations._setting import setting, with_document
 from emulator.operations._table import operation
-from emulator.operations.bucket_settings import setting, with_document
 from emulator.wire.request import OssRequest
 from emulator.wire.response import OssResponse
 from emulator.wire.settings import parse_setting, setting_document

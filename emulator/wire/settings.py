@@ -1,6 +1,6 @@
 """What the documents of a bucket's settings say, for those whom they concern.
 
-`emulator.operations.bucket_settings` has seen to it that they are of the right form.
+`emulator.operations._setting` has seen to it that they are of the right form.
 """
 
 from functools import lru_cache

@@ -245,6 +245,7 @@ def _is_before(one: Due, other: Due) -> bool:
 
 
 def rule_elements(rule: LifecycleRule) -> Elements:
+    """The content of the Rule element that says `rule`."""
     elements: list[tuple[str, Content]] = [
         ("ID", rule.id),
         ("Prefix", rule.prefix),

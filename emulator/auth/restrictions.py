@@ -5,7 +5,6 @@ Source: "Hotlink protection", "PutBucketReferer"; "PutBucketRequestPayment".
 Guess: a form is judged by its Referer as a signed URL is, for neither has an Authorization header.
 """
 
-import re
 from functools import lru_cache
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from emulator.auth.public_access import check_public_acl
 from emulator.errors import AccessDenied
 from emulator.model import Bucket
+from emulator.wildcard import fits
 from emulator.wire.request import OssRequest
 from emulator.wire.settings import parse_setting, setting_text
 
@@ -44,7 +44,7 @@ def restrict(bucket: Bucket, request: OssRequest) -> None:
 class RefererRules(msgspec.Struct, frozen=True):
     """From which pages an unsigned request, a signed URL or a form is served.
 
-    Patterns are lower-case, and fit the texts that begin with them.
+    Patterns are lower-case, and fit the texts that begin with them; one without a scheme fits any.
 
     Guess: what is cut off of the Referer is cut off of the patterns too; case does not count.
     """
@@ -52,8 +52,8 @@ class RefererRules(msgspec.Struct, frozen=True):
     allows_empty: bool
     cuts_query: bool
     cuts_path: bool
-    allowed: tuple[re.Pattern[str], ...]
-    denied: tuple[re.Pattern[str], ...]
+    allowed: tuple[str, ...]
+    denied: tuple[str, ...]
 
     def refusal(self, referer: str) -> str:
         """Why a request with this `Referer` is not served; `""` if it is. Without any pattern everything is."""
@@ -74,9 +74,9 @@ def _read_rules(document: str) -> RefererRules:
     root = parse_setting(document)
     cuts_query, cuts_path = (root.findtext(name) == "true" for name in ("AllowTruncateQueryString", "TruncatePath"))
 
-    def patterns(path: str) -> tuple[re.Pattern[str], ...]:
+    def patterns(path: str) -> tuple[str, ...]:
         texts = (_cut((element.text or "").lower(), cuts_query, cuts_path) for element in root.findall(path))
-        return tuple(_compile(text) for text in texts if text)
+        return tuple(filter(None, texts))
 
     return RefererRules(
         allows_empty=root.findtext("AllowEmptyReferer") == "true",
@@ -87,21 +87,21 @@ def _read_rules(document: str) -> RefererRules:
     )
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
-    """`pattern`, in which `*` is any text and `?` one character; without a scheme it fits any."""
-    wild = {"*": ".*", "?": "."}
-    text = "".join(wild.get(character) or re.escape(character) for character in pattern)
-    return re.compile(text if "://" in pattern else f"(?:[a-z]+://)?{text}", re.DOTALL)
-
-
-def _fits(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
-    return any(pattern.match(text) for pattern in patterns)
+def _fits(patterns: tuple[str, ...], text: str) -> bool:
+    _, bare = _split(text)
+    return any(fits(f"{pattern}*", text if "://" in pattern else bare) for pattern in patterns)
 
 
 def _cut(url: str, cuts_query: bool, cuts_path: bool) -> str:
     """`url` up to its path, or to its query. A `?` before any path is a wildcard and begins no query."""
-    scheme, separator, rest = url.rpartition("://")
+    scheme, rest = _split(url)
     host, slash, path = rest.partition("/")
     if cuts_path:
-        return scheme + separator + host
-    return scheme + separator + host + slash + (path.partition("?")[0] if cuts_query else path)
+        return scheme + host
+    return scheme + host + slash + (path.partition("?")[0] if cuts_query else path)
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The scheme of `url` with what ends it, `""` if it has none, and the rest."""
+    scheme, mark, rest = url.partition("://")
+    return (scheme + mark, rest) if mark and "/" not in scheme else ("", url)

@@ -70,6 +70,9 @@ def is_served(
             id="wildcards",
         ),
         pytest.param(
+            referer_rules("*a" * 50 + "b"), [f"http://{'a' * 50}b"], ["http://" + "a" * 5000], id="many wildcards"
+        ),
+        pytest.param(
             referer_rules("http://a+b.test"), ["http://a+b.test/"], ["http://aab.test/"], id="nothing else is wild"
         ),
         pytest.param(
@@ -77,6 +80,18 @@ def is_served(
             ["http://a.test/?page=1", "http://a.test/?page=2", "http://a.test/"],
             [],
             id="the query is cut off",
+        ),
+        pytest.param(
+            referer_rules("http://*.a.test"),
+            ["http://www.a.test/?next=http://b.test/"],
+            ["http://b.test/?next=http://www.a.test/"],
+            id="a URL in the query is cut off with it",
+        ),
+        pytest.param(
+            referer_rules("a.test", query=False),
+            ["http://a.test/?next=http://b.test/"],
+            [],
+            id="a URL within",
         ),
         pytest.param(
             referer_rules("http://a.test/?page=1", query=False),

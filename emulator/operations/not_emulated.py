@@ -50,7 +50,8 @@ known(
     DoMetaQuery                          POST /{bucket}?metaQuery&comp=query
     GetMetaQueryStatus                   GET /{bucket}?metaQuery
     CloseMetaQuery                       POST /{bucket}?metaQuery&comp=delete
-    CreateBucketDataRedundancyTransition PUT /{bucket}?redundancyTransition
+    DoMetaQueryAction                    POST /{bucket}?MetaQuery
+    CreateBucketDataRedundancyTransition POST /{bucket}?redundancyTransition
     GetBucketDataRedundancyTransition    GET /{bucket}?redundancyTransition&x-oss-redundancy-transition-taskid
     ListBucketDataRedundancyTransition   GET /{bucket}?redundancyTransition
     DeleteBucketDataRedundancyTransition DELETE /{bucket}?redundancyTransition
@@ -60,6 +61,9 @@ known(
     PutAccessPointPolicy                 PUT /{bucket}?accessPointPolicy
     GetAccessPointPolicy                 GET /{bucket}?accessPointPolicy
     DeleteAccessPointPolicy              DELETE /{bucket}?accessPointPolicy
+    PutAccessPointPublicAccessBlock      PUT /{bucket}?publicAccessBlock&x-oss-access-point-name
+    GetAccessPointPublicAccessBlock      GET /{bucket}?publicAccessBlock&x-oss-access-point-name
+    DeleteAccessPointPublicAccessBlock   DELETE /{bucket}?publicAccessBlock&x-oss-access-point-name
     CreateAccessPointForObjectProcess    PUT /{bucket}?accessPointForObjectProcess
     GetAccessPointForObjectProcess       GET /{bucket}?accessPointForObjectProcess
     DeleteAccessPointForObjectProcess    DELETE /{bucket}?accessPointForObjectProcess
@@ -73,11 +77,20 @@ known(
     """
     ListAccessPoints                     GET /?accessPoint
     ListAccessPointsForObjectProcess     GET /?accessPointForObjectProcess
+    WriteGetObjectResponse               POST /?x-oss-write-get-object-response
     GetUserQoSInfo                       GET /?qosInfo
     ListResourcePools                    GET /?resourcePool
+    GetResourcePoolInfo                  GET /?resourcePoolInfo&resourcePool
+    ListResourcePoolBuckets              GET /?resourcePoolBuckets&resourcePool
+    PutResourcePoolRequesterQoSInfo      PUT /?requesterQosInfo&qosRequester&resourcePool
+    GetResourcePoolRequesterQoSInfo      GET /?requesterQosInfo&qosRequester&resourcePool
+    ListResourcePoolRequesterQoSInfos    GET /?requesterQosInfo&resourcePool
+    DeleteResourcePoolRequesterQoSInfo   DELETE /?requesterQosInfo&qosRequester&resourcePool
     ListUserDataRedundancyTransition     GET /?redundancyTransition
     PutPublicAccessBlock                 PUT /?publicAccessBlock
     GetPublicAccessBlock                 GET /?publicAccessBlock
     DeletePublicAccessBlock              DELETE /?publicAccessBlock
+    ListCloudBoxes                       GET /?cloudboxes
+    DoDataPipelineAction                 POST /?dataPipeline
     """
 )

@@ -126,6 +126,13 @@ def test_the_row_with_the_most_demands_wins(line: str, headers: list[str], name:
     [
         pytest.param("GET /b?replication=", [], "GetBucketReplication", id="with an equals sign"),
         pytest.param("POST /b/k?x-oss-process=csv%2Fselect", [], "SelectObject", id="a value against a mere name"),
+        pytest.param("GET /?cloudboxes", [], "ListCloudBoxes", id="no listing of buckets"),
+        pytest.param(
+            "PUT /b?publicAccessBlock&x-oss-access-point-name=p",
+            [],
+            "PutAccessPointPublicAccessBlock",
+            id="a setting of something in the bucket",
+        ),
     ],
 )
 def test_an_operation_that_is_not_emulated_is_refused_by_its_name(line: str, headers: list[str], name: str):
@@ -160,7 +167,8 @@ def test_a_sub_resource_that_nobody_claims_never_falls_through(line: str, sub_re
         ("POST /b/k", "Object", "GET DELETE HEAD PUT POST OPTIONS"),
         ("POST /b/k?foo", "Object", "GET DELETE HEAD PUT POST OPTIONS"),
         ("PATCH /b", "Bucket", "GET DELETE HEAD PUT POST OPTIONS"),
-        ("POST /", "Service", "GET DELETE PUT"),
+        ("POST /", "Service", "GET DELETE PUT POST"),
+        ("HEAD /", "Service", "GET DELETE PUT POST"),
         ("get /b/k", "Object", "GET DELETE HEAD PUT POST OPTIONS"),
     ],
 )

@@ -1,7 +1,7 @@
 """What operations that speak in documents share: reading a body, answering with one, and the account in it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element
 
 from emulator.config import Auth
@@ -35,8 +35,10 @@ async def read_document(
     return parse_document(body, root, ec=ec) if body else None
 
 
-async def read_setting(request: OssRequest, schema: Node) -> str:
+async def read_setting(request: OssRequest, schema: Node, tidy: Callable[[Element], None] | None = None) -> str:
     """The document in the request's body in the form in which a bucket keeps it and it is given back.
+
+    `tidy` takes out of it what OSS takes and does not keep.
 
     Raises:
         InvalidDigest: the body does not fit its Content-MD5.
@@ -45,6 +47,8 @@ async def read_setting(request: OssRequest, schema: Node) -> str:
     document = await read_document(request, schema.name)
     if document is None:
         raise MalformedXML(hint=f"The body is empty; the operation wants a <{schema.name}>.")
+    if tidy:
+        tidy(document)
     return setting_document(schema.name, schema.read(document))
 
 

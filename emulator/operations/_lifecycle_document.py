@@ -23,6 +23,7 @@ from emulator.model import (
 )
 from emulator.operations._elements import check_children, invalid, number_of, switch_of, text_of
 from emulator.wire.dates import format_iso_date, parse_midnight
+from emulator.wire.tagging import is_tag_text
 from emulator.wire.xml import Content, Elements
 
 MAX_RULES = 1000
@@ -108,7 +109,11 @@ def _parse_tag(element: Element) -> tuple[str, str]:
     key = text_of(element, "Key")
     if not key:
         raise MalformedXML(hint="A Tag has a Key and a Value.")
-    return key, text_of(element, "Value") or ""
+    value = text_of(element, "Value") or ""
+    for name, text in (("Key", key), ("Value", value)):
+        if not is_tag_text(text):
+            raise invalid(name, text, f"A tag has letters, digits, spaces and + - = . _ : / characters, not {text!r}.")
+    return key, value
 
 
 def _parse_filter(element: Element | None, prefix: str) -> LifecycleFilter | None:

@@ -26,13 +26,14 @@ from emulator.wire.xml import Elements
 class Setting(msgspec.Struct, frozen=True):
     """A row: a document of a bucket, and the operations that put, give back and delete it.
 
-    `absent` is the error where nobody has set it, or what the document says then. `check` raises what the schema cannot
-    say of a document that fits it.
+    `absent` is the error where nobody has set it, or what the document says then. `tidy` takes out of a document what
+    OSS does not keep of it. `check` raises what the schema cannot say of a document that fits it.
     """
 
     sub_resource: str
     schema: Node
     absent: type[OssError] | Elements
+    tidy: Callable[[Element], None] | None
     check: Callable[[Context, Element], None] | None
 
     async def put(self, ctx: Context, request: OssRequest) -> OssResponse:
@@ -41,7 +42,7 @@ class Setting(msgspec.Struct, frozen=True):
         Raises:
             InvalidDigest, MalformedXML, and what `check` raises.
         """
-        document = await read_setting(request, self.schema)
+        document = await read_setting(request, self.schema, self.tidy)
         if self.check:
             self.check(ctx, parse_setting(document))
         await ctx.store.buckets.update(request.bucket, partial(with_document, self.sub_resource, document))
@@ -78,6 +79,7 @@ def setting(
     schema: str,
     *,
     absent: type[OssError] | Elements,
+    tidy: Callable[[Element], None] | None = None,
     check: Callable[[Context, Element], None] | None = None,
     is_stored_only: bool = True,
     actions: str = "",
@@ -86,7 +88,7 @@ def setting(
 
     `actions` are their permissions, where those have other names.
     """
-    row = Setting(sub_resource, parse_schema(schema), absent, check)
+    row = Setting(sub_resource, parse_schema(schema), absent, tidy, check)
     for name, action in zip(operations.split(), (actions or operations).split(), strict=True):
         method = next(method for method in ("PUT", "GET", "DELETE") if name.upper().startswith(method))
         handler = {"PUT": row.put, "GET": row.get, "DELETE": row.delete}[method]

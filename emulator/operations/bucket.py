@@ -19,7 +19,7 @@ from emulator.operations._document import document_response, endpoints, location
 from emulator.operations._setting import with_document
 from emulator.operations._table import operation
 from emulator.operations.bucket_acl import parse_bucket_acl
-from emulator.operations.bucket_settings import RESOURCE_GROUP, check_resource_group
+from emulator.operations.bucket_settings import RESOURCE_GROUP, check_resource_group, encryption_document
 from emulator.wire.address import check_bucket_name
 from emulator.wire.dates import format_iso_date
 from emulator.wire.request import OssRequest
@@ -40,10 +40,11 @@ _NAMES_IN_STAT = {
 async def put_bucket(ctx: Context, request: OssRequest) -> OssResponse:
     """Make a bucket. To make one's own again is no error, and changes its ACL if one is given.
 
-    Source: "PutBucket".
+    Source: "PutBucket"; the suite of oss2 for the encryption headers, which are the new bucket's PutBucketEncryption.
     Differs: an account may have any number of buckets.
     Raises: InvalidBucketName, InvalidArgument, InvalidLocationConstraint, MalformedXML, ResourceGroupIdPreCheckError,
-    BucketAlreadyExists; NotImplemented for the hierarchical namespace.
+    InvalidEncryptionAlgorithmError, InvalidDataEncryptionAlgorithmError, BucketAlreadyExists; NotImplemented for the
+    hierarchical namespace.
     """
     check_bucket_name(request.bucket)
     if request.headers.get("x-oss-hns-status", "disabled").lower() != "disabled":
@@ -56,6 +57,10 @@ async def put_bucket(ctx: Context, request: OssRequest) -> OssResponse:
         check_resource_group(group)
         document = setting_document("BucketResourceGroupConfiguration", [("ResourceGroupId", group)])
         wanted = with_document(RESOURCE_GROUP, document, wanted)
+    if algorithm := request.headers.get("x-oss-server-side-encryption"):
+        key_id = request.headers.get("x-oss-server-side-encryption-key-id", "")
+        data_algorithm = request.headers.get("x-oss-server-side-data-encryption", "")
+        wanted = with_document("encryption", encryption_document(ctx, algorithm, key_id, data_algorithm), wanted)
     configuration = await read_document(request, "CreateBucketConfiguration")
     changes = {} if configuration is None else _read_configuration(ctx, configuration)
     wanted = structs.replace(wanted, **changes)

@@ -21,18 +21,16 @@ _ROOT = "BucketCallbackPolicy"
 
 @operation("PutBucketCallbackPolicy", "PUT /{bucket}?policy&comp=callback")
 async def put_bucket_callback_policy(ctx: Context, request: OssRequest) -> OssResponse:
-    """Replace the bucket's callback policies.
+    """Replace the bucket's callback policies; a document without any takes them away.
 
-    Source: the suite of oss2 for the document. Guess: a callback that no upload could have is refused here, as an
-    upload with it would be; where it leads is looked at by the upload.
+    Source: the suite of oss2 for the document, the one without policies too. Guess: a callback that no upload could
+    have is refused here, as an upload with it would be; where it leads is looked at by the upload.
     Raises: NoSuchBucket, InvalidArgument, InvalidDigest, MalformedXML.
     """
     document = await read_document(request, _ROOT)
     if document is None:
         raise MalformedXML(hint=f"The body is empty; PutBucketCallbackPolicy wants a <{_ROOT}>.")
     policies = tuple(map(_parse_item, document.findall("PolicyItem")))
-    if not policies:
-        raise MalformedXML(hint="There is no PolicyItem; DeleteBucketCallbackPolicy takes all policies away.")
     names: set[str] = set()
     for policy in policies:
         if policy.name in names:

@@ -102,17 +102,21 @@ async def get_bucket_inventory(ctx: Context, request: OssRequest) -> OssResponse
 async def list_bucket_inventory(ctx: Context, request: OssRequest) -> OssResponse:
     """The inventories by id, 100 a page, after the one that `continuation-token` names.
 
-    Guess: the token is the last id of the page before.
-    Raises: NoSuchBucket.
+    Source: the suite of oss2, which is told of none by an error. Guess: the token is the last id of the page before.
+    Raises: NoSuchBucket, NoSuchInventory.
     """
     after = request.parameters.get("continuation-token", "")
     documents = named_settings(ctx.store.buckets.get(request.bucket), "inventory")
+    if not documents:
+        raise NoSuchInventory
     names = [name for name in documents if name > after]
     is_truncated = len(names) > PAGE
     content: list[tuple[str, Content]] = [
         ("InventoryConfiguration", read_content(parse_setting(documents[name]))) for name in names[:PAGE]
     ]
     content.append(("IsTruncated", is_truncated))
+    if after:
+        content.append(("ContinuationToken", after))
     if is_truncated:
         content.append(("NextContinuationToken", names[PAGE - 1]))
     return document_response("ListInventoryConfigurationsResult", content)

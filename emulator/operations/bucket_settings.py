@@ -24,6 +24,8 @@ from emulator.errors import (
     ResourceGroupIdPreCheckError,
 )
 from emulator.operations._setting import setting
+from emulator.wire.settings import parse_setting, setting_document
+from emulator.wire.xml import Content
 
 RESOURCE_GROUP = "resourceGroup"
 MAX_OVERWRITE_RULES = 100
@@ -38,18 +40,38 @@ def _check_logging(ctx: Context, document: Element) -> None:
         raise InvalidTargetBucketForLogging(hint=f"There is no bucket {target!r} to write the log into.")
 
 
+def _drop_data_encryption(document: Element) -> None:
+    """Take out the data encryption where there is none of the kind: OSS takes it in silence."""
+    for rule in document:
+        element = rule.find("KMSDataEncryption")
+        if element is not None and element.text and rule.findtext("SSEAlgorithm", "").strip() != "KMS":
+            rule.remove(element)
+
+
+def encryption_document(ctx: Context, algorithm: str, key_id: str, data_algorithm: str) -> str:
+    """The document of a bucket that was made with these encryption headers; `""` stands for one that was not sent.
+
+    Raises: InvalidEncryptionAlgorithmError, InvalidDataEncryptionAlgorithmError, InvalidArgument.
+    """
+    rule: list[tuple[str, Content]] = [("SSEAlgorithm", algorithm)]
+    rule += [("KMSMasterKeyID", key_id)] if key_id else []
+    rule += [("KMSDataEncryption", data_algorithm)] if data_algorithm and algorithm == "KMS" else []
+    document = setting_document("ServerSideEncryptionRule", [("ApplyServerSideEncryptionByDefault", rule)])
+    _check_encryption(ctx, parse_setting(document))
+    return document
+
+
 def _check_encryption(ctx: Context, document: Element) -> None:
     rule = document[0]
     algorithm = rule.findtext("SSEAlgorithm", "")
     if algorithm not in ("AES256", "KMS", "SM4"):
         raise InvalidEncryptionAlgorithmError(hint=f"SSEAlgorithm is {algorithm!r}; OSS knows AES256, KMS and SM4.")
-    for name in ("KMSMasterKeyID", "KMSDataEncryption"):  # some clients send them empty beside AES256
-        if algorithm != "KMS" and (value := rule.findtext(name)):
-            raise InvalidArgument(
-                f"{name} is not applicable if the default sse algorithm is not KMS",
-                ArgumentName=name,
-                ArgumentValue=value,
-            )
+    if algorithm != "KMS" and (key_id := rule.findtext("KMSMasterKeyID")):  # some clients send it empty
+        raise InvalidArgument(
+            "KMSMasterKeyID is not applicable if the default sse algorithm is not KMS",
+            ArgumentName="KMSMasterKeyID",
+            ArgumentValue=key_id,
+        )
     data_algorithm = rule.findtext("KMSDataEncryption", "")
     if data_algorithm not in ("", "SM4"):
         raise InvalidDataEncryptionAlgorithmError(hint=f"KMSDataEncryption is {data_algorithm!r}; OSS knows SM4.")
@@ -67,6 +89,30 @@ def check_resource_group(name: str) -> None:
     if name and not re.fullmatch(r"rg-[0-9A-Za-z]+", name):
         raise ResourceGroupIdPreCheckError(
             hint=f"The resource group is {name!r}; its id is rg- with letters and digits."
+        )
+
+
+def _drop_repeated_versions(document: Element) -> None:
+    for tls in document.findall("TLS"):
+        versions: set[str] = set()
+        for element in tls.findall("TLSVersion"):
+            if (version := (element.text or "").strip()) in versions:
+                tls.remove(element)
+            versions.add(version)
+
+
+def _check_https(ctx: Context, document: Element) -> None:
+    if document.findtext("TLS/Enable") == "true" and document.find("TLS/TLSVersion") is None:
+        raise MalformedXML(hint="<TLS> is enabled and has no <TLSVersion>.")
+
+
+def _check_capacity(ctx: Context, document: Element) -> None:
+    capacity = document.findtext("StorageCapacity", "")
+    if not re.fullmatch("-1|[0-9]{1,18}", capacity):
+        raise InvalidArgument(
+            hint=f"StorageCapacity is {capacity!r}; it is a number of gigabytes, or -1 for no limit.",
+            ArgumentName="StorageCapacity",
+            ArgumentValue=capacity,
         )
 
 
@@ -136,7 +182,8 @@ setting(
     is_stored_only=False,
 )
 
-# Source: "PutBucketEncryption". `emulator.wire.attributes` gives it to new objects; nothing is encrypted.
+# Source: "PutBucketEncryption"; the suite of oss2 for a data encryption without KMS. `emulator.wire.attributes` gives
+# it to new objects; nothing is encrypted.
 setting(
     "PutBucketEncryption GetBucketEncryption DeleteBucketEncryption",
     "encryption",
@@ -148,6 +195,7 @@ setting(
         KMSDataEncryption?
     """,
     absent=NoSuchServerSideEncryptionRule,
+    tidy=_drop_data_encryption,
     check=_check_encryption,
     is_stored_only=False,
 )
@@ -211,7 +259,8 @@ setting(
     is_stored_only=False,
 )
 
-# Source: "PutBucketHttpsConfig"; the Python SDK V2 for the cipher suites. Guess: what is answered where it is not set.
+# Source: "PutBucketHttpsConfig"; the Python SDK V2 for the cipher suites; the suite of oss2 for versions of TLS. Guess:
+# what is answered where it is not set.
 setting(
     "PutBucketHttpsConfig GetBucketHttpsConfig",
     "httpsConfig",
@@ -227,6 +276,8 @@ setting(
         TLS13CustomCipherSuite*
     """,
     absent=[("TLS", [("Enable", False)])],
+    tidy=_drop_repeated_versions,
+    check=_check_https,
 )
 
 # Source: "PutBucketArchiveDirectRead"; both Python SDKs for the name of the sub-resource.
@@ -296,15 +347,16 @@ setting(
     absent=NoSuchBucketQosInfo,
 )
 
-# Source: the Python SDK V1.
+# Source: the Python SDK V1 and its suite.
 setting(
     "PutBucketStorageCapacity GetBucketStorageCapacity",
     "qos",
     """
     BucketUserQos
-      StorageCapacity: -1..
+      StorageCapacity
     """,
     absent=[("StorageCapacity", "-1")],
+    check=_check_capacity,
 )
 
 # Source: the Python SDK V2. Differs: CurrentUsage is not told. Guess: the error where it is not set.

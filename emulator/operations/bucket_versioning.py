@@ -17,8 +17,7 @@ _ROOT = "VersioningConfiguration"
 async def put_bucket_versioning(ctx: Context, request: OssRequest) -> OssResponse:
     """Begin to keep versions, or stop; what is there stays. A bucket that has begun never goes back to having none.
 
-    Source: "PutBucketVersioning".
-    Guess: the message for a status that there is not.
+    Source: "PutBucketVersioning"; the suite of oss2 for a status that there is not.
     Raises: NoSuchBucket, MalformedXML, InvalidArgument.
     """
     document = await read_document(request, _ROOT)
@@ -35,12 +34,7 @@ async def put_bucket_versioning(ctx: Context, request: OssRequest) -> OssRespons
     try:
         versioning = Versioning(status)
     except ValueError:
-        raise InvalidArgument(
-            "The Status of the versioning configuration is not valid.",
-            hint=f"Status is {status!r}; it must be Enabled or Suspended.",
-            ArgumentName="Status",
-            ArgumentValue=status,
-        ) from None
+        raise MalformedXML(hint=f"Status is {status!r}; it must be Enabled or Suspended.") from None
     await ctx.store.buckets.update(request.bucket, lambda bucket: structs.replace(bucket, versioning=versioning))
     return OssResponse(200)
 

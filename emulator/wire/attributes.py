@@ -269,11 +269,14 @@ def _default_encryption(bucket: Bucket) -> dict[str, str]:
 
 
 def _read_encryption(headers: Mapping[str, str]) -> dict[str, str]:
-    """The encryption headers as they will be given back; with KMS a key id is always among them."""
+    """The encryption headers as they will be given back; with KMS a key id is always among them.
+
+    A data encryption without KMS is taken and forgotten, as the suite of oss2 has it.
+    """
     algorithm = headers.get(_SSE)
     key_id = headers.get(_SSE_KEY_ID)
     data_algorithm = headers.get(_SSE_DATA)
-    if algorithm is None and not key_id and not data_algorithm:
+    if algorithm is None and not key_id:
         return {}
     if algorithm not in ("AES256", "KMS", "SM4", None):
         raise InvalidEncryptionAlgorithmError(hint=f"{_SSE} is {algorithm!r}; OSS knows AES256, KMS and SM4.")
@@ -284,12 +287,12 @@ def _read_encryption(headers: Mapping[str, str]) -> dict[str, str]:
                 raise InvalidDataEncryptionAlgorithmError(hint=f"{_SSE_DATA} is {data_algorithm!r}; OSS knows SM4.")
             encryption[_SSE_DATA] = data_algorithm
         return encryption
-    if key_id or data_algorithm:
+    if key_id:
         # Guess: the bucket's encryption rule refuses a key id beside AES256 in these words.
         raise InvalidArgument(
             "KMSMasterKeyID is not applicable if the default sse algorithm is not KMS",
-            hint=f"{_SSE_KEY_ID} and {_SSE_DATA} need {_SSE}: KMS beside them.",
-            ArgumentName=_SSE_KEY_ID if key_id else _SSE_DATA,
-            ArgumentValue=key_id or data_algorithm,
+            hint=f"{_SSE_KEY_ID} needs {_SSE}: KMS beside it.",
+            ArgumentName=_SSE_KEY_ID,
+            ArgumentValue=key_id,
         )
     return {_SSE: algorithm} if algorithm else {}

@@ -65,6 +65,11 @@ def check_tags(tags: Mapping[str, str]) -> None:
 _TAG_RULE = "letters, digits, spaces and + - = . _ : / characters."
 
 
+def is_tag_text(text: str) -> bool:
+    """Whether a tag may have `text`, whatever its length."""
+    return _TAG_TEXT.match(text) is not None
+
+
 def _is_utf8(text: str) -> bool:
     """Whether the bytes that `text` was decoded from were UTF-8."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

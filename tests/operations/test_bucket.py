@@ -33,6 +33,40 @@ async def test_put_bucket_takes_acl_class_and_redundancy(oss: OssClient):
     assert (await oss.request("HEAD", "/new-bucket/a")).headers["x-oss-storage-class"] == "IA"
 
 
+@pytest.mark.parametrize(
+    ("sent", "rule"),
+    [
+        pytest.param({"": "SM4"}, {"SSEAlgorithm": "SM4"}, id="SM4"),
+        pytest.param({"": "AES256", "-data": "SM4"}, {"SSEAlgorithm": "AES256"}, id="a data encryption beside AES256"),
+        pytest.param(
+            {"": "KMS", "-key": "key", "-data": "SM4"},
+            {"SSEAlgorithm": "KMS", "KMSMasterKeyID": "key", "KMSDataEncryption": "SM4"},
+            id="KMS",
+        ),
+    ],
+)
+async def test_put_bucket_takes_an_encryption(oss: OssClient, sent: dict[str, str], rule: dict[str, str]):
+    names = {
+        "": "server-side-encryption",
+        "-key": "server-side-encryption-key-id",
+        "-data": "server-side-data-encryption",
+    }
+    headers = {f"x-oss-{names[name]}": value for name, value in sent.items()}
+    assert (await oss.request("PUT", "/new-bucket", headers=headers)).status == 200
+    for target, path in (
+        ("encryption", "ApplyServerSideEncryptionByDefault"),
+        ("bucketInfo", "Bucket/ServerSideEncryptionRule"),
+    ):
+        (found,) = (await oss.request("GET", f"/new-bucket?{target}")).xml.findall(path)
+        assert {each.tag: each.text for each in found} == rule
+
+
+async def test_put_bucket_with_an_encryption_that_there_is_not_makes_none(oss: OssClient):
+    answer = await oss.request("PUT", "/new-bucket", headers={"x-oss-server-side-encryption": "DES"})
+    assert (answer.status, answer.code) == (400, "InvalidEncryptionAlgorithmError")
+    assert (await oss.request("HEAD", "/new-bucket")).status == 404
+
+
 @pytest.mark.parametrize("body", ["", configuration(), configuration(StorageClass="Standard")])
 async def test_put_bucket_again_keeps_what_is_there(oss: OssClient, body: str):
     await oss.put("a", "x")

@@ -26,11 +26,11 @@ WHOLE = """<?xml version="1.0" encoding="UTF-8"?>
         <Prefix>logs/keep/</Prefix>
         <Tag>
           <Key>keep</Key>
-          <Value>&amp;me</Value>
+          <Value>me</Value>
         </Tag>
       </Not>
       <Not>
-        <Prefix>logs/never/</Prefix>
+        <Prefix>logs/never&amp;/</Prefix>
       </Not>
     </Filter>
     <Transition>
@@ -243,6 +243,10 @@ DATE = "2030-01-01T00:00:00.000Z"
         ),
         pytest.param(rule("<Tag><Value>a</Value></Tag>" + days(1)), "MalformedXML", None, id="a tag without a key"),
         pytest.param(rule("<Tag><Key>a</Key></Tag>" * 2 + days(1)), "InvalidArgument", None, id="a tag twice"),
+        pytest.param(rule("<Tag><Key>%</Key></Tag>" + days(1)), "InvalidArgument", None, id="no key of a tag"),
+        pytest.param(
+            rule("<Tag><Key>a</Key><Value>)</Value></Tag>" + days(1)), "InvalidArgument", None, id="no value of a tag"
+        ),
         pytest.param(
             rule(
                 "<Filter><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><ObjectSizeLessThan>5</ObjectSizeLessThan>"

@@ -213,6 +213,31 @@ async def test_a_setting_of_a_bucket_that_does_not_exist(oss: OssClient, setting
         assert (answer.status, answer.code) == (404, "NoSuchBucket")
 
 
+@pytest.mark.parametrize(
+    ("sub_resource", "put", "got"),
+    [
+        *(
+            pytest.param(
+                "encryption",
+                encryption(SSEAlgorithm=algorithm, KMSDataEncryption="SM4"),
+                encryption(SSEAlgorithm=algorithm),
+                id=f"a data encryption beside {algorithm}",
+            )
+            for algorithm in ("AES256", "SM4")
+        ),
+        pytest.param(
+            "httpsConfig",
+            element("HttpsConfiguration", TLS=inside(Enable="true", TLSVersion=["TLSv1.3", "TLSv1.2", "TLSv1.3"])),
+            element("HttpsConfiguration", TLS=inside(Enable="true", TLSVersion=["TLSv1.3", "TLSv1.2"])),
+            id="a version of TLS twice",
+        ),
+    ],
+)
+async def test_what_oss_takes_and_does_not_keep(oss: OssClient, sub_resource: str, put: str, got: str):
+    assert (await ask(oss, "PUT", sub_resource, put)).status == 200
+    assert bare((await ask(oss, "GET", sub_resource)).body) == got
+
+
 async def test_settings_do_not_disturb_each_other(oss: OssClient):
     for setting in ROWS:
         await ask(oss, "PUT", setting.values[0].sub_resource, setting.values[0].put)
@@ -253,6 +278,23 @@ async def test_settings_do_not_disturb_each_other(oss: OssClient):
             "InvalidDataEncryptionAlgorithmError",
             "The KMS Data Encryption request you specified is not valid. Supported value:SM4",
             id="a data algorithm that OSS does not have",
+        ),
+        *(
+            pytest.param(
+                "qos",
+                element("BucketUserQos", StorageCapacity=capacity),
+                "InvalidArgument",
+                "Invalid Argument.",
+                id=f"a capacity of {capacity}",
+            )
+            for capacity in (-2, "much")
+        ),
+        pytest.param(
+            "httpsConfig",
+            element("HttpsConfiguration", TLS=inside(Enable="true")),
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema.",
+            id="TLS of no version",
         ),
         pytest.param(
             "resourceGroup",

@@ -65,7 +65,7 @@ async def test_versioning_goes_on_and_off_and_never_back_to_none(oss: OssClient)
         ),
         pytest.param(
             "<VersioningConfiguration><Status>On</Status></VersioningConfiguration>",
-            "InvalidArgument",
+            "MalformedXML",
             None,
             id="no such status",
         ),

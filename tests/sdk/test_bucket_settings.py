@@ -207,7 +207,7 @@ def test_oss2_reads_the_bucket_s_encryption_in_its_new_objects(bucket: oss2.Buck
 
 
 def test_oss2_keeps_inventories(bucket: oss2.Bucket) -> None:
-    assert bucket.list_bucket_inventory_configurations().inventory_configurations == []
+    assert refusal(bucket.list_bucket_inventory_configurations) == (404, "NoSuchInventory")
     assert refusal(bucket.get_bucket_inventory_configuration, "one") == (404, "NoSuchInventory")
     destination = MODELS.InventoryBucketDestination(
         account_id="1234567890123456",

@@ -86,7 +86,6 @@ def test_everything_that_is_kept_comes_back_unchanged():
         pytest.param({"content-type": "a\0b"}, "content-type", "0017-00000205", id="NUL"),
         pytest.param({"content-type": "城\x7f"}, "content-type", "0017-00000205", id="DEL"),
         pytest.param({SSE_KEY_ID: "k"}, SSE_KEY_ID, None, id="key id without KMS"),
-        pytest.param({SSE: "AES256", SSE_DATA: "SM4"}, SSE_DATA, None, id="data encryption without KMS"),
     ],
 )
 def test_a_bad_header_is_refused_by_name(headers: dict[str, str], name: str, ec: str | None):
@@ -128,6 +127,12 @@ def test_kms_without_a_key_id_is_given_one():
 
 def test_an_empty_key_id_beside_aes256_is_nothing():
     assert read(**{SSE: "AES256", SSE_KEY_ID: ""}).encryption == {SSE: "AES256"}
+
+
+def test_data_encryption_without_kms_is_taken_and_forgotten():
+    for algorithm in ("AES256", "SM4"):
+        assert read(**{SSE: algorithm, SSE_DATA: "SM4"}).encryption == {SSE: algorithm}
+    assert read(**{SSE_DATA: "SM4"}).encryption == {}
 
 
 @pytest.mark.parametrize(

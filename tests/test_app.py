@@ -223,6 +223,15 @@ async def test_what_is_no_http_is_refused_in_xml(request_bytes: bytes, oss: OssC
     assert response.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_body_that_is_declared_and_not_sent_does_not_take_the_next_request(method: str, oss: OssClient) -> None:
+    async with await oss.connect() as connection:
+        await connection.send(f"{method} /examplebucket HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        head = await connection.reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in head
+
+
 async def test_http_1_0_is_answered_and_closed(oss: OssClient) -> None:
     async with await oss.connect() as connection:
         await connection.send(b"GET /examplebucket/missing HTTP/1.0\r\nHost: x\r\n\r\n")

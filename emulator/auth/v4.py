@@ -168,11 +168,17 @@ class V4Claim(Claim, frozen=True, kw_only=True):
         return signature(signing_key(secret, self.day, self.region), text)
 
     def check_scope(self, request: OssRequest, region: str) -> None:
-        """Raise `InvalidArgument` unless the scope is for `region` (`any`: every region) and for OSS."""
+        """Raise `InvalidArgument` unless the scope is for `region` (`any`: every region) and for OSS.
+
+        Source: replies of OSS; the suite of oss2 for the message about a URL. Guess: its EC.
+        """
         if reason := wrong_region(self.region, region):
-            raise invalid_authorization(
-                request, ec="0002-00000226", message="Invalid signing region in Authorization header.", hint=reason
+            in_header, in_url = (
+                "Invalid signing region in Authorization header.",
+                "The signing region in credential is invalid.",
             )
+            message = in_url if self.is_url else in_header
+            raise invalid_authorization(request, ec="0002-00000226", message=message, hint=reason)
         if self.product != PRODUCT:
             raise invalid_authorization(
                 request,

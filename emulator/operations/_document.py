@@ -19,9 +19,11 @@ DEFAULT_REGION = "cn-hangzhou"  # where `auth.region` takes signatures of any
 
 
 async def read_document(
-    request: OssRequest, root: str, *, ec: str | None = None, limit: int = MAX_DOCUMENT_BYTES
+    request: OssRequest, root: str, *, ec: str | None = None, limit: int = MAX_DOCUMENT_BYTES, has_keys: bool = False
 ) -> Element | None:
     """The document in the request's body, its root called `root`; `None` if the body is empty.
+
+    Where it `has_keys`, they may hold what XML forbids.
 
     Raises:
         InvalidDigest: the body does not fit its Content-MD5.
@@ -32,7 +34,7 @@ async def read_document(
     except EntityTooLarge as error:
         raise MalformedXML(ec=ec, hint=f"A document may have {limit} bytes.") from error
     check_content_md5(request.headers, hashlib.md5(body, usedforsecurity=False).digest())
-    return parse_document(body, root, ec=ec) if body else None
+    return parse_document(body, root, ec=ec, has_keys=has_keys) if body else None
 
 
 async def read_setting(request: OssRequest, schema: Node, tidy: Callable[[Element], None] | None = None) -> str:

@@ -21,13 +21,14 @@ MAX_KEYS_AT_ONCE = 1000
 EC_MALFORMED = "0016-00000608"
 
 
-@operation("DeleteObject", "DELETE /{bucket}/{key}")
+@operation("DeleteObject", "DELETE /{bucket}/{key}", claims=("symlink",))
 async def delete_object(ctx: Context, request: OssRequest) -> OssResponse:
     """Delete the object, or one of its versions; that there is none is no error.
 
-    Where versions are kept a delete marker is put on top, even of nothing; a version is taken away for good.
+    Where versions are kept a delete marker is put on top, even of nothing; a version is taken away for good. A
+    link goes and not what it leads to, with ?symlink too, which oss2 leaves in the parameters it had for GetSymlink.
 
-    Source: "DeleteObject".
+    Source: "DeleteObject"; the suite of oss2.
     Guess: a version that could be but is not, is answered as if it had been deleted.
     Raises: InvalidObjectName, InvalidArgument.
     """
@@ -49,7 +50,8 @@ async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssRespo
 
     A quiet request is answered with nothing.
 
-    Source: "DeleteMultipleObjects"; the SDKs' suites for the empty answer to a quiet request.
+    Source: "DeleteMultipleObjects"; the suites of the SDKs for the empty answer to a quiet request, and for control
+    characters that come raw in keys.
     Differs: Content-MD5, which OSS demands, is demanded by the profile `real` alone, because SDKs can leave it out.
     Guess: a key that no object can have is refused as in DeleteObject, and with it the request; so is one that the
     sender may not delete.
@@ -58,7 +60,7 @@ async def delete_multiple_objects(ctx: Context, request: OssRequest) -> OssRespo
     encode = parse_encoding_type(request.parameters)
     if ctx.config.is_strict and "content-md5" not in request.headers:
         raise MissingArgument(ec="0016-00000606", hint="DeleteMultipleObjects needs the header Content-MD5.")
-    document = await read_document(request, "Delete", ec=EC_MALFORMED)
+    document = await read_document(request, "Delete", ec=EC_MALFORMED, has_keys=True)
     if document is None:
         raise MalformedXML(ec=EC_MALFORMED, hint="The body is empty; it must be a <Delete> document with the keys.")
     entries = list(_entries(document))

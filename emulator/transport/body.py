@@ -101,7 +101,12 @@ class RequestBody:
         connection.when_over(listener)
 
     def leaves_connection_usable(self) -> bool:
-        """Whether the next request can follow on this connection although nobody may have read this body."""
+        """Whether the next request can follow on this connection although nobody may have read this body.
+
+        A GET that declares one hardly ever sends it (oss2 can be told to): the next request would be taken for it.
+        """
         if self._request.content.is_eof():
             return True
+        if self._request.method in ("GET", "HEAD"):
+            return False
         return not self._awaits_continue and self.length is not None and self.length <= DRAIN_BYTES

@@ -6,6 +6,7 @@ serializer of the standard library would not, and a client that wants to read su
 Source: "ListObjects"; the samples of every operation for declaration, indentation and the absent namespace.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TypeAlias
 from xml.etree.ElementTree import Element, ParseError
@@ -19,6 +20,9 @@ Elements: TypeAlias = Sequence[tuple[str, Content]]
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _INDENT = "  "
+_CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]")  # forbidden in XML
+_STAND_INS = 0x10FF00  # private characters, one for each of them while the parser reads
+_FROM_STAND_INS = {_STAND_INS + code: code for code in range(0x20)}
 
 
 def build_document(root: str, content: Content) -> bytes:
@@ -46,14 +50,18 @@ def _write(lines: list[str], indent: str, elements: Elements) -> None:
             lines.append(f"{indent}<{name}></{name}>\n")
 
 
-def parse_document(body: bytes, root: str, *, ec: str | None = None) -> Element:
+def parse_document(body: bytes, root: str, *, ec: str | None = None, has_keys: bool = False) -> Element:
     """The root element, called `root`, of a document that a client sent. Namespaces are dropped from all names.
+
+    Where it `has_keys`, its texts may hold the control characters that keys can have and XML forbids.
 
     Raises:
         MalformedXML: it is no XML, declares entities, or its root has another name; `ec` goes with the error.
     """
     from defusedxml.ElementTree import fromstring  # 20 ms that the first upload need not wait for
 
+    if has_keys:
+        body = _CONTROLS.sub(lambda control: chr(_STAND_INS + control[0][0]).encode(), body)
     try:
         element = fromstring(body)
     # Entities and some encodings are a ValueError, unknown encodings a LookupError: each is the client's bad document.
@@ -61,6 +69,8 @@ def parse_document(body: bytes, root: str, *, ec: str | None = None) -> Element:
         raise MalformedXML(ec=ec, hint=f"The body cannot be read as XML: {error}.") from error
     for each in element.iter():
         each.tag = each.tag.rpartition("}")[2]
+        if has_keys and each.text:
+            each.text = each.text.translate(_FROM_STAND_INS)
     if element.tag != root:
         raise MalformedXML(
             ec=ec,

@@ -36,6 +36,21 @@ async def test_delete_object_of_another_version_deletes_nothing(oss: OssClient):
     assert (await oss.get("a")).body == b"x"
 
 
+async def test_delete_object_takes_the_parameter_of_links(oss: OssClient):
+    await oss.put("a", "x")
+    await oss.request("PUT", "/examplebucket/link?symlink", headers={"x-oss-symlink-target": "a"})
+    assert (await oss.request("DELETE", "/examplebucket/link?symlink")).status == 204
+    assert await keys(oss) == ["a"]
+
+
+async def test_delete_multiple_objects_takes_keys_that_xml_forbids(oss: OssClient):
+    key = "a\x0c\x01b"
+    await oss.put(key.replace("\x0c", "%0C").replace("\x01", "%01"))
+    answer = await oss.request("POST", "/examplebucket?delete&encoding-type=url", body=delete_document([key]))
+    assert (answer.status, answer.texts("Deleted/Key")) == (200, ["a%0C%01b"])
+    assert await keys(oss) == []
+
+
 @pytest.mark.parametrize(
     ("target", "code"),
     [

@@ -35,6 +35,13 @@ def test_a_root_may_be_text_alone():
     )
 
 
+def test_control_characters_are_read_where_there_are_keys():
+    assert parse_document(b"<R>a\x01\x0c\x1f\t</R>", "R", has_keys=True).text == "a\x01\x0c\x1f\t"
+    for body in (b"<R>a\x01</R>", b"<R>a\x00</R>", b"<R>&#1;</R>"):
+        with pytest.raises(MalformedXML):
+            parse_document(body, "R")
+
+
 def test_control_characters_are_written_raw():
     assert b"<Key>a\x01\x00\r\n</Key>" in build_document("R", [("Key", "a\x01\0\r\n")])
 

@@ -67,7 +67,6 @@ known(
     CreateAccessPointForObjectProcess    PUT /{bucket}?accessPointForObjectProcess
     GetAccessPointForObjectProcess       GET /{bucket}?accessPointForObjectProcess
     DeleteAccessPointForObjectProcess    DELETE /{bucket}?accessPointForObjectProcess
-    ListLiveChannel                      GET /{bucket}?live
     PostAsyncFetchTask                   POST /{bucket}?asyncFetch
     GetAsyncFetchTask                    GET /{bucket}?asyncFetch
     """

@@ -1,10 +1,11 @@
 """Buckets through the official SDKs."""
 
+import oss2
 import pytest
 
 from emulator import EmulatorThread
 from tests.sdk.conftest import RunNode, ali_oss
-from tests.sdk.verbs import Verbs, refusal
+from tests.sdk.verbs import Oss2Verbs, Verbs, refusal
 
 
 def test_bucket_is_made_looked_at_and_removed(client: Verbs) -> None:
@@ -65,6 +66,18 @@ def test_buckets_are_listed_a_page_at_a_time(client: Verbs) -> None:
     assert refusal(client.buckets, limit=1001) == (400, "InvalidArgument")
 
 
+def test_bucket_is_emptied_of_all_that_can_be_in_it_before_it_is_removed(client: Verbs) -> None:
+    client.store("a", b"")
+    if isinstance(client, Oss2Verbs):
+        assert list(oss2.LiveChannelIterator(client.bucket)) == []
+        assert list(oss2.MultipartUploadIterator(client.bucket)) == []
+        for entry in oss2.ObjectIterator(client.bucket):
+            client.bucket.delete_object(entry.key)
+    else:
+        client.delete_many(client.page().keys)
+    client.remove_bucket("examplebucket")
+
+
 # --- ali-oss ----------------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +106,7 @@ def test_ali_oss_makes_lists_and_removes_buckets(
         await client.put("a", Buffer.from("hello"));
         const info = (await client.getBucketInfo(name)).bucket;
         const result = {
+          channels: (await client.listChannels({})).channels,
           listed, name: info.Name, storageClass: info.StorageClass, owner: info.Owner.ID,
           location: (await client.getBucketLocation(name)).location,
           acl: (await client.getBucketACL(name)).acl,
@@ -105,6 +119,7 @@ def test_ali_oss_makes_lists_and_removes_buckets(
         """,
     )
     assert result == {
+        "channels": [],
         "listed": ["another-bucket"],
         "name": "another-bucket",
         "storageClass": "IA",

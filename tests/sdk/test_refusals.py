@@ -22,7 +22,7 @@ MISSING = "missing-bucket"
 NO_SUCH_BUCKET = (404, "NoSuchBucket")
 NOT_IMPLEMENTED = (501, "NotImplemented")
 NOT_EMULATED = re.compile(
-    "access_point|[aA]sync|Channel|Vod|cloud_boxes|data_pipeline|legal_hold|live_channel|meta_?query|metadata_(conf|inv|jour)"
+    "access_point|[aA]sync|^(put|get|delete)Channel|Vod|cloud_boxes|data_pipeline|legal_hold|(?<!list_)live_channel|meta_?query|metadata_(conf|inv|jour)"
     "|redundancy|replication|resource_pool|requester_qos|retention|rtc|select_object|user_qos|vod_playlist"
     "|write_get_object|^(put|get|delete)_public_access_block"
 )

@@ -22,7 +22,7 @@ from tests.operations.test_versioning import set_versioning
 from tests.operations.uploads import complete, initiate, upload_part
 
 CLIENTS = 32
-SECONDS = float(os.environ.get("CONCURRENCY_SECONDS", "8"))
+SECONDS = float(os.environ.get("CONCURRENCY_SECONDS", "5"))
 KEYS = ["log-1", "log-2", "log-3", "log-4", "file-1", "file-2", "file-3", "file-4"]
 SIZES = [60, 1000, 70_000, 300_000]
 MIN_PART_BYTES = 102_400

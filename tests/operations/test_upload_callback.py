@@ -346,7 +346,8 @@ async def test_unresolvable_host_is_a_203_in_profile_dev(oss: OssClient) -> None
     await check_203(oss, response, NOT_CONNECTED, 203)
 
 
-async def test_plain_port_called_over_tls_is_a_502(oss: OssClient, application: ApplicationServer) -> None:
+async def test_plain_port_called_over_tls_is_a_203(make_oss: MakeOss, application: ApplicationServer) -> None:
+    oss = await make_oss(callback=Callback(timeout_seconds=0.5))
     application.answer = b""
     url = application.url().replace("http:", "https:")
     response = await asyncio.wait_for(put(oss, callback(callbackUrl=url, callbackSNI=True)), 10)

@@ -154,6 +154,8 @@ class Table:
         self._without_query = {
             kind: [row for row in rows_of_kind if not row.query] for kind, rows_of_kind in self._by_kind.items()
         }
+        # The parameters of a signature tell no operation: a signed URL is looked up as quickly as a signed header.
+        self._names = frozenset(name for row in self.rows for name, _ in row.query)
         of_objects = _sub_resources(row for row in self.rows if row.resource == "Object")
         everywhere = _sub_resources(self.rows)
         # A link to an object may carry any parameter (`?style=2`), so only what means something there counts. A bucket
@@ -172,13 +174,14 @@ class Table:
             OperationNotImplemented: a sub-resource is named that the emulator does not serve.
         """
         resource: Resource = "Object" if request.key else "Bucket" if request.bucket else "Service"
-        arranged = self._by_kind if request.parameters else self._without_query
+        is_plain = self._names.isdisjoint(request.parameters)
+        arranged = self._without_query if is_plain else self._by_kind
         for row in arranged.get((request.method, resource), ()):
             if row.fits(request):
                 break
         else:
             raise self._method_not_allowed(request, resource)
-        if request.parameters and request.method != "OPTIONS":  # its query is that of the request it asks about
+        if not is_plain and request.method != "OPTIONS":  # its query is that of the request it asks about
             self._check_claims(row, request, resource)
         if row.function is None:
             error = OperationNotImplemented(
